@@ -1,0 +1,5 @@
+//! The pure core of s3stack. It does no I/O and knows no AWS, file, clock, environment, randomness or terminal.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod fault;

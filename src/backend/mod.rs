@@ -1,0 +1,7 @@
+//! Where state, history and the lease live. A backend moves bytes under conditions; what they mean is the engine's.
+
+pub mod file;
+pub mod s3;
+pub mod store;
+
+pub use store::*;
