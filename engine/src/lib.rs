@@ -2,4 +2,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod address;
+pub mod diagnostic;
 pub mod fault;
+pub mod value;
