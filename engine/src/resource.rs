@@ -206,7 +206,12 @@ pub trait ResourceType: Send + Sync {
         let _ = around;
         let schema = self.schema();
         let keep = |name: &str| schema.properties.get(name).is_some_and(|property| !property.memory);
-        Ok(resource.properties.iter().filter(|(name, _)| keep(name)).map(|(name, value)| (name.clone(), value.clone())).collect())
+        Ok(resource
+            .properties
+            .iter()
+            .filter(|(name, _)| keep(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect())
     }
 
     /// What this resource adds to documents of others.
