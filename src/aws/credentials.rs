@@ -12,6 +12,8 @@ use super::fault::CredentialsTrouble;
 pub(super) struct Source {
     /// The profile in use, unless it is the default one.
     profile: Option<String>,
+    /// Whether no profile file has it.
+    unknown: bool,
     /// Whether that profile signs in through IAM Identity Center.
     sso: bool,
     /// Whether the access key stands in the environment, which wins over every profile but a named one.
@@ -30,13 +32,12 @@ impl Source {
         )
         .await
         .ok();
-        let selected = set.as_ref().map(|set| set.selected_profile());
-        let sso = set
-            .as_ref()
-            .and_then(|set| set.get_profile(set.selected_profile()))
-            .is_some_and(|profile| profile.get("sso_session").or(profile.get("sso_start_url")).is_some());
+        let name = set.as_ref().map(|set| set.selected_profile()).or(profile).filter(|name| *name != "default");
+        let found = set.as_ref().and_then(|set| set.get_profile(set.selected_profile()));
+        let sso = found.is_some_and(|found| found.get("sso_session").or(found.get("sso_start_url")).is_some());
         Self {
-            profile: selected.filter(|name| *name != "default").or(profile).map(str::to_owned),
+            profile: name.map(str::to_owned),
+            unknown: set.is_some() && found.is_none(),
             sso: sso && !environment,
             environment,
         }
@@ -55,6 +56,12 @@ pub(super) fn explain(trouble: CredentialsTrouble, source: &Source, fault: Fault
     use CredentialsTrouble::*;
     let profile = source.profile.as_deref().unwrap_or("default");
     let (kind, message) = match trouble {
+        Missing if source.unknown && source.profile.is_some() => (
+            FaultKind::Denied,
+            format!(
+                "there is no profile {profile} in ~/.aws/config or ~/.aws/credentials: correct AWS_PROFILE or the option, or run `aws configure --profile {profile}`"
+            ),
+        ),
         Missing => (
             FaultKind::Denied,
             "no AWS credentials were found. Run `aws sso login` or `aws configure`, or set AWS_PROFILE, or \
@@ -105,7 +112,7 @@ mod tests {
     use super::*;
 
     fn source(profile: Option<&str>, sso: bool, environment: bool) -> Source {
-        Source { profile: profile.map(str::to_owned), sso, environment }
+        Source { profile: profile.map(str::to_owned), unknown: false, sso, environment }
     }
 
     fn fault(kind: FaultKind) -> Fault {

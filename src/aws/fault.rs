@@ -130,7 +130,10 @@ impl Context<'_> {
 
     /// A well-formed error answer.
     fn answered(&self, raw: &HttpResponse, code: Option<&str>, message: &str) -> Failed {
-        self.classified(&Answer::new(raw), code.filter(|code| !code.is_empty()), message)
+        let answer = Answer::new(raw);
+        // Where there is no body the SDK may have made a code up from the status.
+        let said = answer.request_id.is_some() || raw.body().bytes().is_none_or(|body| !body.is_empty());
+        self.classified(&answer, code.filter(|code| said && !code.is_empty()), message)
     }
 
     fn classified(&self, answer: &Answer, code: Option<&str>, message: &str) -> Failed {
