@@ -5,4 +5,5 @@
 pub mod address;
 pub mod diagnostic;
 pub mod fault;
+pub mod lease;
 pub mod value;
