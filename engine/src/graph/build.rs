@@ -9,11 +9,11 @@ use super::evaluate::Evaluator;
 use super::model::{Graph, Node};
 use super::world::World;
 use super::{names, order};
-use crate::address::{Address, Path, Step};
-use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::address::{Address, Path};
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::resource::{Contribution, Facts, FileContent, Registry, Resource, ResourceType};
 use crate::schema::validate::{Problem, validate};
-use crate::stack::{Block, Node as SourceNode, NodeKind, Stack};
+use crate::stack::{Block, Node as SourceNode, Stack, locate};
 use crate::state::State;
 use crate::value::{Map, Secret, Value};
 
@@ -73,7 +73,7 @@ pub fn build(inputs: &Inputs<'_>) -> (Graph, Diagnostics) {
 fn switched_on<'a>(evaluator: &Evaluator<'a>) -> BTreeMap<Address, &'a Block> {
     let on = |block: &Block| {
         let Some(when) = &block.reserved.when else { return true };
-        match evaluator.node(when, None, Path::of("when"), None) {
+        match evaluator.node(when, &Path::of("when"), None) {
             Value::Bool(on) => on,
             other => {
                 evaluator.report(
@@ -98,7 +98,7 @@ fn resources(evaluator: &Evaluator<'_>) -> BTreeMap<Address, Resource> {
         let mut raw: Map = names().map(|name| (name.clone(), evaluator.raw_of(address, name))).collect();
         // Keys that the schema does not know are reported by validation too, at their places.
         for (key, entry) in block.body.iter().filter(|(key, _)| !schema.properties.contains_key(*key)) {
-            raw.insert(key.clone(), evaluator.node(&entry.node, None, Path::of(key.clone()), None));
+            raw.insert(key.clone(), evaluator.node(&entry.node, &Path::of(key.clone()), None));
         }
         raw.retain(|_, value| !value.is_null());
         for problem in validate(schema, &Value::Map(raw)) {
@@ -174,7 +174,7 @@ fn node(evaluator: &Evaluator<'_>, world: &World<'_>, kind: &dyn ResourceType, b
                 .on(address),
         );
     }
-    let flag = |node: &Option<SourceNode>, name: &str| match node.as_ref().map(|node| (node, evaluator.node(node, None, Path::of(name), None))) {
+    let flag = |node: &Option<SourceNode>, name: &str| match node.as_ref().map(|node| (node, evaluator.node(node, &Path::of(name), None))) {
         None | Some((_, Value::Null)) => false,
         Some((_, Value::Bool(value))) => value,
         Some((node, other)) => {
@@ -186,7 +186,7 @@ fn node(evaluator: &Evaluator<'_>, world: &World<'_>, kind: &dyn ResourceType, b
             false
         }
     };
-    let import = block.reserved.import.as_ref().and_then(|node| match evaluator.node(node, None, Path::of("import"), None) {
+    let import = block.reserved.import.as_ref().and_then(|node| match evaluator.node(node, &Path::of("import"), None) {
         Value::String(id) => Some(id),
         _ => {
             evaluator.report(
@@ -227,7 +227,7 @@ fn node(evaluator: &Evaluator<'_>, world: &World<'_>, kind: &dyn ResourceType, b
 fn outputs(evaluator: &Evaluator<'_>) -> Map {
     let mut outputs = Map::new();
     for (name, output) in &evaluator.inputs.stack.outputs {
-        let value = evaluator.node(&output.value, None, Path::of(name.clone()), None);
+        let value = evaluator.node(&output.value, &Path::of(name.clone()), None);
         if value.is_sensitive() && !output.sensitive {
             evaluator.report(
                 Diagnostic::error("S3S-V10", format!("output `{name}` would show a secret"))
@@ -248,24 +248,4 @@ fn located(problem: &Problem, block: &Block) -> Diagnostic {
         .property(&problem.path);
     diagnostic.help.clone_from(&problem.help);
     diagnostic
-}
-
-/// The place of a property, or of the nearest thing around it that has one.
-pub fn locate(block: &Block, path: &Path) -> Span {
-    let mut span = block.span.clone();
-    let mut table = Some(&block.body);
-    let mut here: Option<&SourceNode> = None;
-    for (at, step) in path.0.iter().enumerate() {
-        let next = match (step, here.map(|node| &node.kind)) {
-            (Step::Key(key), None) if at == 0 => table.and_then(|table| table.get(key)).map(|entry| &entry.node),
-            (Step::Key(key), Some(NodeKind::Table(table))) => table.get(key).map(|entry| &entry.node),
-            (Step::Index(index), Some(NodeKind::List(list))) => list.get(*index),
-            _ => None,
-        };
-        let Some(node) = next else { break };
-        span = node.span.clone();
-        here = Some(node);
-        table = None;
-    }
-    span
 }

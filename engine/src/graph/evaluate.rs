@@ -10,10 +10,10 @@ use super::build::Inputs;
 use super::names::default_name;
 use crate::address::{Address, Path, Step};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
-use crate::expression::{Budget, Origin, Scope, Template};
+use crate::expression::{Budget, Scope};
 use crate::resource::{Facts, ResourceType};
 use crate::schema::{Property, Shape};
-use crate::stack::{Block, Node, NodeKind};
+use crate::stack::{Block, Node, evaluate_at};
 use crate::state::Instance;
 use crate::value::{Map, Unknown, Value};
 
@@ -96,7 +96,7 @@ impl<'a> Evaluator<'a> {
             let (Some(block), Some(kind)) = (self.blocks.get(address), self.kind(address)) else { return Value::Null };
             let Some(property) = kind.schema().properties.get(name) else { return Value::Null };
             let written = match block.body.get(name) {
-                Some(entry) => self.node(&entry.node, Some(property), Path::of(name), Some(address)),
+                Some(entry) => self.node(&entry.node, &Path::of(name), Some(address)),
                 None => Value::Null,
             };
             let raw = if written.is_null() { self.default(kind, address, name, property) } else { written };
@@ -213,90 +213,22 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Evaluates a part of a file. Errors are reported, and what is wrong becomes unknown so that it causes no more.
-    pub fn node(&self, node: &Node, property: Option<&Property>, path: Path, owner: Option<&Address>) -> Value {
-        let inner = |step: Step| property.and_then(|property| property.shape.step(&step));
-        match &node.kind {
-            NodeKind::Bool(value) => Value::Bool(*value),
-            NodeKind::Integer(value) => Value::Integer(*value),
-            NodeKind::Float(value) => Value::Float(*value),
-            NodeKind::Text(template) => self.text(template, node, property, &path, owner),
-            NodeKind::List(items) => Value::List(
-                items
-                    .iter()
-                    .enumerate()
-                    .map(|(at, item)| self.node(item, inner(Step::Index(at)), path.index(at), owner))
-                    .collect(),
-            ),
-            NodeKind::Table(table) => {
-                let mut map = Map::new();
-                for (written, entry) in table {
-                    let key = match entry.key.literal() {
-                        Some(key) => key.to_owned(),
-                        None => match self.template(&entry.key, &entry.key_span, &path.key(written.clone()), owner) {
-                            Value::String(key) => key,
-                            other => {
-                                self.report(
-                                    Diagnostic::error("S3S-E03", format!("a key must be a string, this is {}", other.kind()))
-                                        .at(entry.key_span.clone()),
-                                );
-                                continue;
-                            }
-                        },
-                    };
-                    let value = self.node(&entry.node, inner(Step::Key(key.clone())), path.key(key.clone()), owner);
-                    map.insert(key, value);
-                }
-                Value::Map(map)
-            }
-        }
-    }
-
-    fn text(&self, template: &Template, node: &Node, property: Option<&Property>, path: &Path, owner: Option<&Address>) -> Value {
-        let refers = property.is_some_and(|property| takes_reference(&property.shape));
-        if let (true, Some(text)) = (refers, template.literal())
-            && self.names_something(text)
-        {
-            return match Template::parse(&format!("${{{text}}}"), &Origin::at(&node.span)) {
-                Ok(expression) => self.template(&expression, &node.span, path, owner),
-                Err(found) => {
-                    self.diagnostics.borrow_mut().extend(found);
-                    unknown_text()
-                }
-            };
-        }
-        self.template(template, &node.span, path, owner)
-    }
-
-    fn template(&self, template: &Template, span: &Span, path: &Path, owner: Option<&Address>) -> Value {
-        if let Some(text) = template.literal() {
-            return Value::String(text.to_owned());
-        }
-        let scope = BlockScope { evaluator: self, owner, path };
-        // The budget is lent for one template at a time: evaluating one may evaluate others.
+    pub fn node(&self, node: &Node, path: &Path, owner: Option<&Address>) -> Value {
+        // The budget is lent for one node at a time: evaluating one may evaluate others.
         let mut budget = std::mem::take(&mut *self.budget.borrow_mut());
-        let result = template.evaluate(&scope, &mut budget);
+        let scope_at = |path: &Path| -> Box<dyn Scope + '_> {
+            Box::new(BlockScope { evaluator: self, owner: owner.cloned(), path: path.clone() })
+        };
+        let result = evaluate_at(node, path, &scope_at, &mut budget);
         *self.budget.borrow_mut() = budget;
-        match result {
-            Ok(value) => value,
-            Err(found) => {
-                for mut diagnostic in found.0 {
-                    diagnostic.span.get_or_insert_with(|| span.clone());
-                    diagnostic.address = diagnostic.address.or_else(|| owner.cloned());
-                    self.report(diagnostic);
-                }
-                unknown_text()
+        result.unwrap_or_else(|found| {
+            for mut diagnostic in found.0 {
+                diagnostic.span.get_or_insert_with(|| node.span.clone());
+                diagnostic.address = diagnostic.address.or_else(|| owner.cloned());
+                self.report(diagnostic);
             }
-        }
-    }
-
-    /// Whether a bare text in a reference property is a name in scope, and not an ARN or a service.
-    fn names_something(&self, text: &str) -> bool {
-        let mut words = text.split(['.', '[']);
-        match (words.next(), words.next()) {
-            (Some("var" | "module" | "lookup" | "each" | "self" | "remote"), Some(_)) => true,
-            (Some(service), Some(kind)) => self.inputs.registry.get(&format!("{service}.{kind}")).is_some(),
-            _ => false,
-        }
+            Value::Unknown(Unknown::Expression { source: String::new(), scope: BTreeMap::new() })
+        })
     }
 
     fn note_edge(&self, owner: Option<&Address>, to: &Address, path: &Path) {
@@ -315,18 +247,6 @@ fn poison(address: &Address, name: &str) -> Value {
     Value::Unknown(Unknown::Attribute { address: address.clone(), name: name.to_owned(), sensitive: false })
 }
 
-fn unknown_text() -> Value {
-    Value::Unknown(Unknown::Expression { source: String::new(), scope: BTreeMap::new() })
-}
-
-fn takes_reference(shape: &Shape) -> bool {
-    match shape {
-        Shape::Reference(_) => true,
-        Shape::Choice(shapes) => shapes.iter().any(takes_reference),
-        _ => false,
-    }
-}
-
 fn reference_attribute(shape: &Shape) -> Option<&str> {
     match shape {
         Shape::Reference(rules) => rules.attribute.as_deref(),
@@ -338,8 +258,8 @@ fn reference_attribute(shape: &Shape) -> Option<&str> {
 /// What names mean inside one block, or in an output.
 struct BlockScope<'s> {
     evaluator: &'s Evaluator<'s>,
-    owner: Option<&'s Address>,
-    path: &'s Path,
+    owner: Option<Address>,
+    path: Path,
 }
 
 impl BlockScope<'_> {
@@ -359,7 +279,7 @@ impl BlockScope<'_> {
             let help = did_you_mean(name, names).map(|near| format!("did you mean `{near}`?"));
             return Err(self.missing(span, format!("{} has no attribute `{name}`", address.type_name), help));
         }
-        evaluator.note_edge(self.owner, address, self.path);
+        evaluator.note_edge(self.owner.as_ref(), address, &self.path);
         Ok(evaluator.attribute(address, name))
     }
 }
@@ -394,7 +314,7 @@ impl Scope for BlockScope<'_> {
             ["aws", "region", ..] => Ok((facts.region.clone().into(), 2)),
             ["aws", "partition", ..] => Ok((facts.partition.clone().into(), 2)),
             ["aws", name, ..] => Err(of(&["account_id", "region", "partition"], name, "aws")),
-            ["self", name, ..] => match self.owner {
+            ["self", name, ..] => match &self.owner {
                 Some(owner) => Ok((self.member(owner, name, span)?, 2)),
                 None => Err(self.missing(span, "`self` stands for a resource, and here is none".into(), None)),
             },
@@ -413,7 +333,7 @@ impl Scope for BlockScope<'_> {
                 match rest {
                     [member, ..] => Ok((self.member(&address, member, span)?, 4)),
                     [] => {
-                        evaluator.note_edge(self.owner, &address, self.path);
+                        evaluator.note_edge(self.owner.as_ref(), &address, &self.path);
                         Ok((Value::Reference(address), 3))
                     }
                 }
