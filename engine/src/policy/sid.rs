@@ -1,6 +1,6 @@
 //! Statement ids that we make: readable, stable, and of letters and digits alone, as IAM wants them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
@@ -17,23 +17,29 @@ pub fn camel(text: &str) -> String {
 /// Makes ids unique: those that several things would share get six digits of what tells the things apart.
 ///
 /// Each pair is the wanted id and the telling text. The result, in the same order, depends on the set of pairs only, not
-/// on their order, and giving one thing a digest gives it to all of the same wanted id.
+/// on their order, and giving one thing a digest gives it to all of the same wanted id. Only things that nothing tells
+/// apart (secrets hide what would) are numbered in their order.
 pub fn unique(wanted: &[(String, String)]) -> Vec<String> {
     let mut count: BTreeMap<&str, usize> = BTreeMap::new();
     for (id, _) in wanted {
         *count.entry(id).or_default() += 1;
     }
-    wanted
-        .iter()
-        .map(|(id, telling)| match count.get(id.as_str()) {
-            Some(1) => id.clone(),
-            _ => {
-                let digest = Sha256::digest(telling.as_bytes());
-                let digits: String = digest.iter().take(3).map(|byte| format!("{byte:02x}")).collect();
-                format!("{id}{digits}")
-            }
-        })
-        .collect()
+    let mut taken = BTreeSet::new();
+    let digested = wanted.iter().map(|(id, telling)| match count.get(id.as_str()) {
+        Some(1) => id.clone(),
+        _ => {
+            let digest = Sha256::digest(telling.as_bytes());
+            let digits: String = digest.iter().take(3).map(|byte| format!("{byte:02x}")).collect();
+            format!("{id}{digits}")
+        }
+    });
+    let mut number = |id: String| {
+        let free = (2..).map(|number| format!("{id}x{number}"));
+        let id = std::iter::once(id.clone()).chain(free).find(|id| !taken.contains(id)).unwrap_or(id);
+        taken.insert(id.clone());
+        id
+    };
+    digested.map(&mut number).collect()
 }
 
 #[cfg(test)]
@@ -56,5 +62,7 @@ mod tests {
         assert!(made[0].starts_with("Data") && made[0].len() == 10);
         let turned = unique(&[pair("Data", "b"), pair("Data", "a")]);
         assert_eq!([&made[2], &made[0]], [&turned[0], &turned[1]]);
+        let equal = unique(&[pair("Data", "a"), pair("Data", "a")]);
+        assert_ne!(equal[0], equal[1]);
     }
 }
