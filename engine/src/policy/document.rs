@@ -216,6 +216,15 @@ impl Document {
 }
 
 impl Statement {
+    /// Reads a statement in AWS's shape. Fails with everything that is wrong; paths start at the value.
+    pub fn parse(value: &Value) -> Result<Self, Vec<Problem>> {
+        let mut reader = Reader::default();
+        match reader.statement(value, &Path::default()) {
+            Some(statement) if reader.problems.is_empty() => Ok(statement),
+            _ => Err(reader.problems),
+        }
+    }
+
     /// The statement in AWS's shape.
     pub fn to_value(&self) -> Value {
         let conditions = self.conditions.iter().map(|(operator, keys)| {
@@ -234,7 +243,8 @@ impl Statement {
         ]))
     }
 
-    fn may_have_variables(&self) -> bool {
+    /// Whether policy variables occur, or may in what is not known yet.
+    pub fn may_have_variables(&self) -> bool {
         let values = self.conditions.values().flat_map(BTreeMap::values).flatten();
         self.resources.iter().chain(&self.not_resources).chain(values).any(|value| match text::exposed(value) {
             Some(text) => text.contains("${"),
