@@ -153,6 +153,9 @@ pub fn read(value: &Value) -> Result<Vec<Words>, Vec<Problem>> {
             return Err(vec![Problem::error(code::SHAPE, Path::default(), message)]);
         }
     };
+    if !reader.countable(list.len(), &Path::default()) {
+        return Err(reader.problems);
+    }
     let mut words = Vec::new();
     for (index, item) in list.iter().enumerate() {
         let path = Path::default().index(index);

@@ -68,7 +68,10 @@ pub fn merge(written: Option<Document>, derived: Vec<Derived>) -> Result<Documen
 fn named(derived: Vec<Derived>) -> Vec<Derived> {
     let mut once: Vec<Derived> = Vec::new();
     for derived in derived {
-        if !once.iter().any(|other| same_statement(&other.statement, &derived.statement)) {
+        let same = |other: &Derived| {
+            other.statement.sid == derived.statement.sid && same_statement(&other.statement, &derived.statement)
+        };
+        if !once.iter().any(same) {
             once.push(derived);
         }
     }

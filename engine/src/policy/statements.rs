@@ -43,7 +43,9 @@ pub fn document(words: &Value, file: Option<&str>) -> Result<Document, Vec<Probl
         (Some(_), Some(content)) => from_file(content, &mut reader.problems),
         _ => Document::new(Vec::new()),
     };
-    if let Some(map) = reader.map(words, &path, "`statements`") {
+    if let Some(map) = reader.map(words, &path, "`statements`")
+        && reader.countable(map.len(), &path)
+    {
         let from_file = file_of(words).is_some();
         for (sid, words) in map.iter().filter(|(sid, words)| !(words.is_null() || (from_file && *sid == FILE))) {
             if document.statement(sid).is_some() {

@@ -14,9 +14,9 @@ pub(crate) fn fill(template: &str, holes: &[(&str, &Value)]) -> Value {
         return (*value).clone();
     }
     if used.iter().any(|(_, value)| !value.is_known()) {
-        // A quoted template is an expression of the stack language; templates are ours and hold nothing to escape.
+        // The source of an unknown is a template of the stack language, its scope what the template names.
         let holed = |source: String, name: &str| source.replace(&format!("{{{name}}}"), &format!("${{{name}}}"));
-        let source = used.iter().fold(format!("\"{template}\""), |source, (name, _)| holed(source, name));
+        let source = used.iter().fold(template.to_owned(), |source, (name, _)| holed(source, name));
         let scope = used.iter().map(|(name, value)| ((*name).to_owned(), or_empty(value))).collect();
         return Value::Unknown(Unknown::Expression { source, scope });
     }
@@ -115,7 +115,7 @@ mod tests {
     fn an_unknown_hole_makes_an_unknown_that_waits_for_it() {
         assert_eq!(fill("{arn}", &[("arn", &unknown())]), unknown());
         let Value::Unknown(made) = fill("{arn}/*", &[("arn", &unknown())]) else { panic!("known") };
-        assert!(matches!(&made, Unknown::Expression { source, .. } if source == "\"${arn}/*\""));
+        assert!(matches!(&made, Unknown::Expression { source, .. } if source == "${arn}/*"));
         assert_eq!(made.waits_for(), [(&Address::root("kms.key", "k"), "arn")]);
     }
 

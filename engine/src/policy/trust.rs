@@ -53,6 +53,9 @@ pub fn document(entries: &Value, file: Option<&str>) -> Result<Document, Vec<Pro
         Value::List(list) => list.iter().enumerate().map(|(at, entry)| (Path::default().index(at), entry)).collect(),
         single => vec![(Path::default(), single)],
     };
+    if !reader.countable(places.len(), &Path::default()) {
+        return Err(reader.problems);
+    }
     let mut trust = Trust::default();
     for (path, entry) in &places {
         trust.entry(entry, path, &mut reader);
