@@ -229,7 +229,7 @@ pub trait ResourceType: Send + Sync {
         Vec::new()
     }
 
-    /// What a grant on a resource of this type may give; absent where nothing can be granted.
+    /// What a grant on a resource of this type may give; `None` where nothing can be granted.
     fn access(&self) -> Option<&'static Access> {
         None
     }
