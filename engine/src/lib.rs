@@ -4,6 +4,13 @@
 
 pub mod address;
 pub mod diagnostic;
+pub mod diff;
 pub mod fault;
+pub mod graph;
 pub mod lease;
+pub mod plan;
+pub mod policy;
+pub mod resource;
+pub mod schema;
+pub mod state;
 pub mod value;

@@ -1,0 +1,272 @@
+//! The pure side of a resource type: what it is, what can be known of a resource before it exists, how its documents
+//! compare. The side that calls AWS is the root package's `Provider`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::address::{Address, Path};
+use crate::policy::grant::Access;
+use crate::schema::Schema;
+use crate::schema::validate::Problem;
+use crate::value::{Map, Value};
+
+/// Where and as whom the stack runs: the facts every name and ARN is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// `aws`, `aws-cn`, `aws-us-gov`.
+    pub partition: String,
+    /// Twelve digits.
+    pub account_id: String,
+    /// The region of the resource at hand.
+    pub region: String,
+    /// The stack's name.
+    pub stack: String,
+    /// The environment; `default` without `--env`.
+    pub environment: String,
+}
+
+/// Where a physical name must be unique.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameScope {
+    /// In all accounts of a partition (buckets).
+    Partition,
+    /// In an account (IAM).
+    Account,
+    /// In an account and region.
+    Region,
+    /// Inside another resource: the property that names the parent.
+    Parent(&'static str),
+}
+
+/// How physical names of a type are made and compared, FACTS section 10.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Naming {
+    /// The property that holds the name.
+    pub property: &'static str,
+    /// Most characters.
+    pub max: usize,
+    /// Whether the account id ends the default name, for names that strangers compete for.
+    pub account_suffix: bool,
+    /// Where it must be unique.
+    pub scope: NameScope,
+    /// Whether AWS ignores case when it compares names.
+    pub ignore_case: bool,
+}
+
+/// How a resource whose creation was cut short is found again, DESIGN section 7 "Identity".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// By the name the file or the tool chose.
+    Name,
+    /// By an idempotency token made of run and address, given with the create call.
+    Token,
+    /// By a tag given with the create call, listed at the service itself.
+    TagAtCreate,
+    /// By listing the parent's children and leaving out those known before.
+    ParentList,
+}
+
+/// What a resource type tells about itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Descriptor {
+    /// `s3.bucket`.
+    pub name: &'static str,
+    /// The property or attribute that is AWS's identifier in calls.
+    pub physical_id: &'static str,
+    /// How names are made; absent where resources of the type have none.
+    pub naming: Option<Naming>,
+    /// How a half-made resource is found again.
+    pub identity: Identity,
+    /// Whether it carries tags, the owner's mark among them. An untaggable resource is ours by its parent or by state.
+    pub taggable: bool,
+    /// Whether it lives in no region (IAM).
+    pub global: bool,
+    /// Whether deleting it can lose what nobody can make again.
+    pub stateful: bool,
+    /// The property that names the resource this one is a child of: it follows the parent's replacement.
+    pub parent: Option<&'static str>,
+    /// The IAM actions of each verb, for least privilege.
+    pub actions: Actions,
+}
+
+/// The IAM actions of each verb.
+#[derive(Debug, Clone, Copy)]
+pub struct Actions {
+    /// Reading, sweeps included.
+    pub read: &'static [&'static str],
+    /// Creating.
+    pub create: &'static [&'static str],
+    /// Updating.
+    pub update: &'static [&'static str],
+    /// Deleting.
+    pub delete: &'static [&'static str],
+}
+
+/// A block with everything evaluated that can be known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resource {
+    /// Its address.
+    pub address: Address,
+    /// The properties as evaluated: references with an attribute are replaced by it, the others are [`Value::Reference`].
+    pub properties: Map,
+    /// The attributes: predicted, known from state, or [`Value::Unknown`].
+    pub attributes: Map,
+    /// Which resource stands at which path, for properties that are references.
+    pub references: BTreeMap<Path, Address>,
+}
+
+impl Resource {
+    /// A property; null when the file does not say it and it has no default.
+    pub fn property(&self, name: &str) -> &Value {
+        const NULL: &Value = &Value::Null;
+        self.properties.get(name).unwrap_or(NULL)
+    }
+
+    /// An attribute; null when there is none.
+    pub fn attribute(&self, name: &str) -> &Value {
+        const NULL: &Value = &Value::Null;
+        self.attributes.get(name).unwrap_or(NULL)
+    }
+}
+
+/// Reads a property of the resource whose attribute is being predicted, evaluating only what is asked for: that is why
+/// two buckets may name each other.
+pub type PropertyReader<'a> = dyn FnMut(&str) -> Value + 'a;
+
+/// What a type may ask about the rest of the stack.
+pub trait Surroundings {
+    /// Where and as whom this runs.
+    fn facts(&self) -> &Facts;
+
+    /// Another resource of the stack with its type.
+    fn resource(&self, address: &Address) -> Option<(&Resource, &dyn ResourceType)>;
+
+    /// What other resources add to a document of this one, keyed by the document.
+    fn contributions(&self, address: &Address) -> &[Contribution];
+
+    /// The text of a file of the stack folder, which was read before planning; the error says why it can't be used.
+    fn file(&self, path: &str) -> Result<Arc<FileContent>, String>;
+}
+
+/// A file of the stack folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileContent {
+    /// The text, if the file is small and UTF-8: documents and content.
+    pub text: Option<String>,
+    /// SHA-256 of the bytes in lower-case hex.
+    pub sha256: String,
+    /// Bytes.
+    pub size: u64,
+    /// For a folder: its files by path relative to it, sorted.
+    pub files: Option<BTreeMap<String, FileContent>>,
+}
+
+/// What one resource adds to a document that another one owns, DESIGN section 5.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Contribution {
+    /// The resource that asks for it.
+    pub from: Address,
+    /// The owner of the document.
+    pub to: Address,
+    /// The owner's derived property, `policy`.
+    pub document: &'static str,
+    /// The key in the document: a statement's Sid, or the name of a switch.
+    pub key: String,
+    /// The statement in AWS's shape, or the switch's value.
+    pub value: Value,
+}
+
+/// A resource that another one implies.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Companion {
+    /// What it is to its parent, `permission`.
+    pub kind: String,
+    /// Its name among its kind.
+    pub name: String,
+    /// Its type.
+    pub type_name: String,
+    /// Its properties.
+    pub properties: Map,
+}
+
+/// The pure side of a resource type.
+pub trait ResourceType: Send + Sync {
+    /// What the type tells about itself.
+    fn descriptor(&self) -> &'static Descriptor;
+
+    /// Its properties and attributes.
+    fn schema(&self) -> &'static Schema;
+
+    /// An attribute before anything exists, `arn`. Only for attributes that are not made by AWS; asks `property` for as
+    /// little as it needs.
+    fn predict(&self, attribute: &str, facts: &Facts, property: &mut PropertyReader<'_>) -> Value;
+
+    /// What AWS shall hold, in the vocabulary of `read`: the managed properties. By default the properties as they are,
+    /// less those for the tool alone.
+    fn managed(&self, resource: &Resource, around: &dyn Surroundings) -> Result<Map, Vec<Problem>> {
+        let _ = around;
+        let schema = self.schema();
+        let keep = |name: &str| schema.properties.get(name).is_some_and(|property| !property.memory);
+        Ok(resource
+            .properties
+            .iter()
+            .filter(|(name, _)| keep(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect())
+    }
+
+    /// What this resource adds to documents of others.
+    fn contributions(&self, resource: &Resource, around: &dyn Surroundings) -> Vec<Contribution> {
+        let _ = (resource, around);
+        Vec::new()
+    }
+
+    /// The resources that this one implies.
+    fn companions(&self, resource: &Resource, around: &dyn Surroundings) -> Vec<Companion> {
+        let _ = (resource, around);
+        Vec::new()
+    }
+
+    /// What a grant on a resource of this type may give; `None` where nothing can be granted.
+    fn access(&self) -> Option<&'static Access> {
+        None
+    }
+
+    /// Whether a managed property means the same as what AWS holds; by default equal but for the order of sets.
+    fn equal(&self, path: &Path, desired: &Value, live: &Value) -> bool {
+        crate::diff::same(self.schema(), path, desired, live)
+    }
+
+    /// What is wrong with a block beyond its schema: rules across properties, FACTS section 12.
+    fn check(&self, resource: &Resource, around: &dyn Surroundings) -> Vec<Problem> {
+        let _ = (resource, around);
+        Vec::new()
+    }
+
+    /// Valid properties for the tests that every type goes through.
+    fn fixtures(&self) -> Fixtures;
+}
+
+/// Three versions of a stack with one resource under test, as TOML: `base`, `updated` (in place), `replaced`.
+///
+/// The block under test is the one named `it`; others are what it needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Fixtures {
+    /// With as many properties as can stand together.
+    pub base: &'static str,
+    /// The same resource with each updatable property changed.
+    pub updated: &'static str,
+    /// A create-only property changed; empty where the type has none.
+    pub replaced: &'static str,
+}
+
+/// The types there are.
+pub trait Registry: Send + Sync {
+    /// The type of a name.
+    fn get(&self, name: &str) -> Option<&dyn ResourceType>;
+
+    /// All names, sorted.
+    fn names(&self) -> Vec<&'static str>;
+}

@@ -1,0 +1,265 @@
+//! Checks a value against the schema model, and says all that is wrong with it at once.
+
+use indexmap::IndexMap;
+use regex_lite::Regex;
+
+use super::model::*;
+use crate::address::Path;
+use crate::diagnostic::did_you_mean;
+use crate::value::Value;
+
+/// One thing wrong with a value, at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The rule's code, `S3S-V1`.
+    pub code: &'static str,
+    /// Where in the properties.
+    pub path: Path,
+    /// What is wrong.
+    pub message: String,
+    /// The next step, where there is a better one than the message.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    /// A problem without help.
+    pub fn new(code: &'static str, path: &Path, message: impl Into<String>) -> Self {
+        Self { code, path: path.clone(), message: message.into(), help: None }
+    }
+
+    /// The same, with the next step.
+    pub fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+}
+
+/// Everything wrong with a block's properties. Unknown values are taken to fit; they are checked again once known.
+pub fn validate(schema: &Schema, properties: &Value) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    object(&schema.properties, properties, &Path::default(), &mut problems);
+    problems
+}
+
+fn object(fields: &IndexMap<String, Property>, value: &Value, path: &Path, problems: &mut Vec<Problem>) {
+    let Value::Map(map) = value else {
+        problems.push(Problem::new("S3S-V2", path, format!("expected a table, found {}", value.kind())));
+        return;
+    };
+    for (key, value) in map {
+        let at = path.key(key);
+        match fields.get(key) {
+            Some(property) if property.derived => problems.push(
+                Problem::new("S3S-V1", &at, format!("`{key}` is computed from other properties"))
+                    .help("take this line out; the plan shows what it will be"),
+            ),
+            Some(property) if !value.is_null() => check(&property.shape, value, &at, problems),
+            Some(_) => {}
+            None => {
+                let known = fields.iter().filter(|(_, property)| !property.derived).map(|(name, _)| name.as_str());
+                let near = did_you_mean(key, known.clone());
+                let help = match near {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("it takes {}", known.collect::<Vec<_>>().join(", ")),
+                };
+                problems.push(Problem::new("S3S-V1", &at, format!("there is no property `{key}` here")).help(help));
+            }
+        }
+    }
+    for (name, property) in fields {
+        if property.required && map.get(name).is_none_or(Value::is_null) {
+            problems.push(
+                Problem::new("S3S-V3", path, format!("`{name}` is missing"))
+                    .help(format!("add `{name} = …`: {}", property.shape.describe())),
+            );
+        }
+    }
+}
+
+/// Checks one value against one shape.
+pub fn check(shape: &Shape, value: &Value, path: &Path, problems: &mut Vec<Problem>) {
+    let value = match value {
+        Value::Secret(secret) => secret.expose(),
+        value => value,
+    };
+    if matches!(value, Value::Unknown(_)) {
+        return;
+    }
+    let mismatch = || Problem::new("S3S-V2", path, format!("expected {}, found {}", shape.describe(), value.kind()));
+    match (shape, value) {
+        (Shape::String(rules), Value::String(text)) => string(rules, text, path, problems),
+        (Shape::Bool, Value::Bool(_)) | (Shape::Document, Value::Map(_) | Value::List(_)) => {}
+        (Shape::Document, Value::String(_) | Value::Bool(_) | Value::Integer(_) | Value::Float(_)) => {}
+        (Shape::Number { integer: true, .. }, Value::Float(_)) => problems.push(mismatch()),
+        (Shape::Number { min, max, .. }, Value::Integer(_) | Value::Float(_)) => {
+            let number = match value {
+                Value::Integer(number) => *number as f64,
+                Value::Float(number) => *number,
+                _ => return,
+            };
+            if min.is_some_and(|min| number < min) || max.is_some_and(|max| number > max) {
+                let range = match (min, max) {
+                    (Some(min), Some(max)) => format!("from {min} to {max}"),
+                    (Some(min), None) => format!("{min} or more"),
+                    (None, Some(max)) => format!("{max} or less"),
+                    (None, None) => String::new(),
+                };
+                problems.push(Problem::new("S3S-V4", path, format!("{number} is out of range: it must be {range}")));
+            }
+        }
+        (Shape::List(items) | Shape::Set(items), Value::List(list)) => {
+            for (at, item) in list.iter().enumerate() {
+                check(&items.item.shape, item, &path.index(at), problems);
+            }
+            count(list.len(), items.min, items.max, "item", path, problems);
+        }
+        (Shape::Map { value: inner, key_pattern, reserved, max }, Value::Map(map)) => {
+            for (key, item) in map {
+                let at = path.key(key);
+                if key_pattern.as_deref().is_some_and(|pattern| !matches(pattern, key)) {
+                    problems.push(Problem::new("S3S-V5", &at, format!("`{key}` is not allowed as a key here")));
+                }
+                if let Some(prefix) = reserved.iter().find(|prefix| starts_with(key, prefix)) {
+                    problems.push(Problem::new("S3S-V5", &at, format!("keys that begin with `{prefix}` are reserved")));
+                }
+                if !item.is_null() {
+                    check(&inner.shape, item, &at, problems);
+                }
+            }
+            count(map.len(), None, *max, "entry", path, problems);
+        }
+        (Shape::Object(fields), value @ Value::Map(_)) => object(fields, value, path, problems),
+        (Shape::Choice(shapes), value) => match shapes.iter().find(|shape| takes(shape, value)) {
+            Some(shape) => check(shape, value, path, problems),
+            None => problems.push(mismatch()),
+        },
+        (Shape::Reference(rules), Value::Reference(address)) => {
+            if !rules.types.is_empty() && !rules.types.iter().any(|name| name == address.type_name.as_str()) {
+                problems.push(Problem::new(
+                    "S3S-V6",
+                    path,
+                    format!("expected {}, found {address}, which is {}", shape.describe(), address.type_name),
+                ));
+            }
+        }
+        (Shape::Reference(rules), Value::String(text)) => match &rules.literal {
+            Some(pattern) if matches(pattern, text) => {}
+            _ => problems.push(
+                Problem::new("S3S-V6", path, format!("expected {}, found \"{text}\"", shape.describe()))
+                    .help("write a bare address, such as \"s3.bucket.data\", without ${}"),
+            ),
+        },
+        _ => problems.push(mismatch()),
+    }
+}
+
+/// Whether a shape is the one a value's TOML type chooses.
+fn takes(shape: &Shape, value: &Value) -> bool {
+    match shape {
+        Shape::String(_) => matches!(value, Value::String(_)),
+        Shape::Bool => matches!(value, Value::Bool(_)),
+        Shape::Number { .. } => matches!(value, Value::Integer(_) | Value::Float(_)),
+        Shape::List(_) | Shape::Set(_) => matches!(value, Value::List(_)),
+        Shape::Map { .. } | Shape::Object(_) => matches!(value, Value::Map(_)),
+        Shape::Reference(_) => matches!(value, Value::Reference(_) | Value::String(_)),
+        Shape::Choice(shapes) => shapes.iter().any(|shape| takes(shape, value)),
+        Shape::Document => true,
+    }
+}
+
+fn string(rules: &StringRules, text: &str, path: &Path, problems: &mut Vec<Problem>) {
+    if !rules.allowed.is_empty() && !rules.allowed.iter().any(|word| word == text) {
+        let near = did_you_mean(text, rules.allowed.iter().map(String::as_str));
+        let mut problem =
+            Problem::new("S3S-V7", path, format!("\"{text}\" is not {}", Shape::String(rules.clone()).describe()));
+        problem.help = near.map(|near| format!("did you mean \"{near}\"?"));
+        problems.push(problem);
+        return;
+    }
+    count(text.chars().count(), rules.min, rules.max, "character", path, problems);
+    if let Some(pattern) = &rules.pattern
+        && !matches(pattern, text)
+    {
+        problems.push(Problem::new("S3S-V8", path, format!("\"{text}\" does not match {pattern}")));
+    }
+}
+
+fn count(length: usize, min: Option<usize>, max: Option<usize>, what: &str, path: &Path, problems: &mut Vec<Problem>) {
+    let plural = |count: usize| match (what, count) {
+        ("entry", 1) | (_, 1) => what.to_owned(),
+        ("entry", _) => "entries".to_owned(),
+        _ => format!("{what}s"),
+    };
+    if let Some(min) = min.filter(|min| length < *min) {
+        problems.push(Problem::new(
+            "S3S-V9",
+            path,
+            format!("it has {length} {}, and needs at least {min}", plural(length)),
+        ));
+    }
+    if let Some(max) = max.filter(|max| length > *max) {
+        problems.push(Problem::new(
+            "S3S-V9",
+            path,
+            format!("it has {length} {}, and may have at most {max}", plural(length)),
+        ));
+    }
+}
+
+fn starts_with(key: &str, prefix: &str) -> bool {
+    key.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix))
+}
+
+/// A pattern that does not compile matches nothing; the registry's tests compile every pattern.
+pub fn matches(pattern: &str, text: &str) -> bool {
+    Regex::new(pattern).is_ok_and(|regex| regex.is_match(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schema() -> Schema {
+        let mut name = Property::new(Shape::String(StringRules { min: Some(3), ..Default::default() }));
+        name.required = true;
+        let mut policy = Property::new(Shape::Document);
+        policy.derived = true;
+        Schema {
+            doc: String::new(),
+            properties: [
+                ("name".to_owned(), name),
+                ("versioning".to_owned(), Property::new(Shape::Bool)),
+                ("policy".to_owned(), policy),
+            ]
+            .into(),
+            attributes: IndexMap::new(),
+        }
+    }
+
+    #[test]
+    fn all_problems_come_at_once_with_their_paths() {
+        let value = Value::map([
+            ("versionning", Value::Bool(true)),
+            ("versioning", Value::from("on")),
+            ("policy", Value::map([("Version", Value::from("2012-10-17"))])),
+        ]);
+        let problems = validate(&schema(), &value);
+        let said: Vec<String> = problems.iter().map(|p| format!("{} {}: {}", p.code, p.path, p.message)).collect();
+        assert_eq!(
+            said,
+            [
+                "S3S-V1 policy: `policy` is computed from other properties",
+                "S3S-V2 versioning: expected true or false, found a string",
+                "S3S-V1 versionning: there is no property `versionning` here",
+                "S3S-V3 : `name` is missing",
+            ]
+        );
+        assert_eq!(problems[2].help.as_deref(), Some("did you mean `versioning`?"));
+    }
+
+    #[test]
+    fn reserved_tag_keys_are_refused_in_any_case_and_their_neighbours_are_not() {
+        assert!(starts_with("AWS:x", "aws:"));
+        assert!(!starts_with("awsome", "aws:"));
+        assert!(!starts_with("é", "aws:"));
+    }
+}

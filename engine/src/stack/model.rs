@@ -1,0 +1,204 @@
+//! What a stack's files say, before any expression is evaluated. Every part knows its place.
+
+use indexmap::IndexMap;
+
+use crate::address::{Address, Path};
+use crate::diagnostic::Span;
+use crate::expression::Template;
+
+/// A parsed value with its place.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// The value's place; for a table written as `[header]`, the header's.
+    pub span: Span,
+    /// The value.
+    pub kind: NodeKind,
+}
+
+/// What stands in a place of the file.
+#[derive(Debug, Clone)]
+pub enum NodeKind {
+    /// true or false.
+    Bool(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A finite number.
+    Float(f64),
+    /// A text, perhaps with `${…}` in it.
+    Text(Template),
+    /// An array.
+    List(Vec<Node>),
+    /// A table.
+    Table(Table),
+}
+
+/// A table in the order of the file.
+pub type Table = IndexMap<String, Entry>;
+
+/// One key of a table and what it holds.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The key's place.
+    pub key_span: Span,
+    /// The key as an expression: keys of tags, env maps and free documents may hold `${…}`.
+    pub key: Template,
+    /// The value.
+    pub node: Node,
+}
+
+/// All files of one stack.
+#[derive(Debug, Clone, Default)]
+pub struct Stack {
+    /// `[stack]`: its keys are checked, its values evaluated later with `var` and `env` only.
+    pub settings: Settings,
+    /// `[backend.KIND]`.
+    pub backend: Option<BackendBlock>,
+    /// `[var]`, in the order of the file.
+    pub variables: IndexMap<String, Variable>,
+    /// `[output]`.
+    pub outputs: IndexMap<String, Output>,
+    /// `[env.NAME]`.
+    pub environments: IndexMap<String, Environment>,
+    /// Resource blocks by address.
+    pub blocks: IndexMap<Address, Block>,
+}
+
+/// `[stack]`.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// The header's place; absent when there is no `[stack]`.
+    pub span: Option<Span>,
+    /// `name`, `[a-z][a-z0-9-]*`.
+    pub name: Option<Node>,
+    /// `region`.
+    pub region: Option<Node>,
+    /// `tags`, put on everything that can carry them.
+    pub tags: Option<Node>,
+    /// `requires`: the versions of the tool that may read this, `>=0.1`.
+    pub requires: Option<Node>,
+    /// `account_id`: the only account this may be applied to.
+    pub account_id: Option<Node>,
+    /// `id`, written by `init`: the lineage that the state must have.
+    pub id: Option<Node>,
+}
+
+/// `[backend.s3]` or `[backend.file]`.
+#[derive(Debug, Clone)]
+pub struct BackendBlock {
+    /// `s3` or `file`.
+    pub kind: String,
+    /// The header's place.
+    pub span: Span,
+    /// Its keys, checked: s3 takes bucket, key, region, profile; file takes path.
+    pub body: Table,
+}
+
+/// `[var.NAME]`.
+#[derive(Debug, Clone)]
+pub struct Variable {
+    /// The name's place.
+    pub span: Span,
+    /// The declared type, or the type of the default.
+    pub shape: VariableType,
+    /// The default; absent means that a value must be given.
+    pub default: Option<Node>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The only values.
+    pub allowed: Option<Vec<Node>>,
+    /// A regular expression that a string must match.
+    pub pattern: Option<(String, Span)>,
+    /// Least number, or fewest characters or items.
+    pub min: Option<f64>,
+    /// Greatest number, or most characters or items.
+    pub max: Option<f64>,
+    /// Whether it is never shown.
+    pub sensitive: bool,
+}
+
+/// The type of a variable, as it is written: `string`, `list(string)`, `ref(s3.bucket)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VariableType {
+    /// Anything.
+    Any,
+    /// Text.
+    String,
+    /// A number.
+    Number,
+    /// true or false.
+    Bool,
+    /// A list of one type.
+    List(Box<VariableType>),
+    /// A list of unique items.
+    Set(Box<VariableType>),
+    /// A map of one type.
+    Map(Box<VariableType>),
+    /// A table with known keys; the flag says whether a key may be absent.
+    Object(IndexMap<String, (VariableType, bool)>),
+    /// A resource of a type.
+    Ref(String),
+}
+
+/// One key under `[output]`.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// The name's place.
+    pub span: Span,
+    /// The value.
+    pub value: Node,
+    /// Whether it is shown only when asked for.
+    pub sensitive: bool,
+    /// What it is for.
+    pub description: Option<String>,
+}
+
+/// `[env.NAME]`.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// The header's place.
+    pub span: Span,
+    /// `var.x = …`.
+    pub variables: IndexMap<String, Node>,
+    /// `region`.
+    pub region: Option<Node>,
+    /// `tags`, over those of the stack.
+    pub tags: Option<Node>,
+    /// `account_id`.
+    pub account_id: Option<Node>,
+    /// `confirm`: destroy asks for the environment's name.
+    pub confirm: bool,
+}
+
+/// One resource block.
+#[derive(Debug, Clone)]
+pub struct Block {
+    /// Its address, without instance key.
+    pub address: Address,
+    /// The header's place.
+    pub span: Span,
+    /// Its properties.
+    pub body: Table,
+    /// The keys that every resource may have.
+    pub reserved: Reserved,
+}
+
+/// The keys that every resource may have, DESIGN section 4.
+#[derive(Debug, Clone, Default)]
+pub struct Reserved {
+    /// Addresses this one waits for beyond its references.
+    pub depends_on: Vec<(Address, Span)>,
+    /// Whether the block counts at all.
+    pub when: Option<Node>,
+    /// Whether it may not be deleted or replaced.
+    pub protect: Option<Node>,
+    /// Whether taking the block out leaves the resource in AWS.
+    pub retain: Option<Node>,
+    /// Properties whose drift and changes are left alone.
+    pub ignore_changes: Vec<(Path, Span)>,
+    /// Earlier addresses of this block.
+    pub moved_from: Vec<(Address, Span)>,
+    /// The physical id of an existing resource to take over.
+    pub import: Option<Node>,
+    /// Findings that are allowed here: code and reason.
+    pub allow: Vec<(String, String, Span)>,
+}
