@@ -7,6 +7,7 @@ pub mod apply;
 pub mod diagnostic;
 pub mod diff;
 pub mod fault;
+pub mod graph;
 pub mod plan;
 pub mod policy;
 pub mod resource;

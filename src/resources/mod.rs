@@ -1,1 +1,39 @@
-//! resources
+//! The resource types: one file each, and one line here.
+
+mod provider;
+mod sweep;
+
+use s3stack_engine::resource::{Registry, ResourceType};
+
+pub use provider::*;
+pub use sweep::Sweeps;
+
+/// Declares the types: each name is a module of this folder that has a `TYPE`. Sorted by type name.
+macro_rules! registry {
+    ($($module:ident),* $(,)?) => {
+        $(pub mod $module;)*
+
+        /// Every resource type, sorted by name.
+        pub static TYPES: &[&dyn Provider] = &[$(&$module::TYPE),*];
+    };
+}
+
+registry! {}
+
+/// The registry, as the engine sees it.
+pub struct Types;
+
+impl Registry for Types {
+    fn get(&self, name: &str) -> Option<&dyn ResourceType> {
+        provider(name).map(|provider| provider as &dyn ResourceType)
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        TYPES.iter().map(|provider| provider.descriptor().name).collect()
+    }
+}
+
+/// The provider of a type.
+pub fn provider(name: &str) -> Option<&'static dyn Provider> {
+    TYPES.iter().find(|provider| provider.descriptor().name == name).copied()
+}
