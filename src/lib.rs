@@ -6,6 +6,7 @@ pub mod backend;
 pub mod cloud;
 pub mod commands;
 pub mod driver;
+pub mod folder;
 pub mod local;
 pub mod resources;
 pub mod ui;
