@@ -5,10 +5,12 @@
 pub mod address;
 pub mod diagnostic;
 pub mod diff;
+pub mod expression;
 pub mod fault;
 pub mod plan;
 pub mod policy;
 pub mod resource;
 pub mod schema;
+pub mod stack;
 pub mod state;
 pub mod value;
