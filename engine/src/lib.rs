@@ -8,6 +8,7 @@ pub mod diagnostic;
 pub mod diff;
 pub mod fault;
 pub mod graph;
+pub mod lease;
 pub mod plan;
 pub mod policy;
 pub mod resource;
