@@ -66,7 +66,7 @@ impl World {
     /// The store behind the proxy, which is not patient.
     fn impatient(&self) -> Arc<dyn Store> {
         let store = S3Store::new(self.proxied.clone(), &self.bucket, "shop/prod");
-        Arc::new(store.with_patience(Duration::from_millis(400), Duration::from_millis(5)))
+        Arc::new(store.with_patience(Duration::from_millis(1_500), Duration::from_millis(5)))
     }
 }
 
@@ -165,7 +165,8 @@ async fn a_rival_in_between_is_found_out() {
             // Ours took effect, and the rival, who planned from ours, wrote over it before we could look.
             world.proxy.reset();
             world.proxy.once(is_put, action.clone());
-            world.proxy.once(is_get, Action::Delay(Duration::from_millis(300)));
+            let (open, gate) = tokio::sync::watch::channel(false);
+            world.proxy.once(is_get, Action::Hold(gate));
             let writing = {
                 let (store, mine) = (store.clone(), mine.clone());
                 tokio::spawn(async move { store.write(Document::State, &document(&mine), condition).await })
@@ -177,6 +178,7 @@ async fn a_rival_in_between_is_found_out() {
             assert_eq!(ours.bytes, document(&mine));
             let over = Condition::Unchanged(ours.version);
             direct.write(Document::State, &document(&rivals), over).await.unwrap();
+            open.send_replace(true);
             let result = writing.await.unwrap();
             // An answer that was only late is an answer; the rival comes after it.
             if !matches!(action, Action::Delay(_)) {
