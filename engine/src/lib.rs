@@ -3,6 +3,7 @@
 #![warn(missing_docs)]
 
 pub mod address;
+pub mod apply;
 pub mod diagnostic;
 pub mod diff;
 pub mod fault;

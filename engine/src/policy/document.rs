@@ -148,6 +148,9 @@ const DOCUMENT_KEYS: [&str; 3] = ["Version", "Id", "Statement"];
 const STATEMENT_KEYS: [&str; 9] =
     ["Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"];
 
+/// More statements than AWS's largest limit of size has room for; what compares statements in pairs relies on it.
+const MOST_STATEMENTS: usize = 2_000;
+
 impl Document {
     /// A document of the current version.
     pub fn new(statements: Vec<Statement>) -> Self {
@@ -216,6 +219,15 @@ impl Document {
 }
 
 impl Statement {
+    /// Reads a statement in AWS's shape. Fails with everything that is wrong; paths start at the value.
+    pub fn parse(value: &Value) -> Result<Self, Vec<Problem>> {
+        let mut reader = Reader::default();
+        match reader.statement(value, &Path::default()) {
+            Some(statement) if reader.problems.is_empty() => Ok(statement),
+            _ => Err(reader.problems),
+        }
+    }
+
     /// The statement in AWS's shape.
     pub fn to_value(&self) -> Value {
         let conditions = self.conditions.iter().map(|(operator, keys)| {
@@ -234,7 +246,8 @@ impl Statement {
         ]))
     }
 
-    fn may_have_variables(&self) -> bool {
+    /// Whether policy variables occur, or may in what is not known yet.
+    pub fn may_have_variables(&self) -> bool {
         let values = self.conditions.values().flat_map(BTreeMap::values).flatten();
         self.resources.iter().chain(&self.not_resources).chain(values).any(|value| match text::exposed(value) {
             Some(text) => text.contains("${"),
@@ -363,13 +376,22 @@ impl Reader {
                 self.wrong(&path, "a policy document has `Statement`, and this has none");
                 Vec::new()
             }
-            Value::List(list) => {
+            Value::List(list) if self.countable(list.len(), &at) => {
                 list.iter().enumerate().filter_map(|(index, item)| self.statement(item, &at.index(index))).collect()
             }
+            Value::List(_) => Vec::new(),
             single => self.statement(single, &at).into_iter().collect(),
         };
         self.unique_sids(&statements, &at);
         Document { version, id, statements }
+    }
+
+    /// Whether so many statements, grants or entries are worth reading.
+    pub(super) fn countable(&mut self, count: usize, path: &Path) -> bool {
+        if count > MOST_STATEMENTS {
+            self.wrong(path, format!("{count} are more than fit into any policy of AWS"));
+        }
+        count <= MOST_STATEMENTS
     }
 
     fn unique_sids(&mut self, statements: &[Statement], path: &Path) {
@@ -503,9 +525,10 @@ impl Reader {
             let path = path.key(operator);
             let Some(keys) = self.map(keys, &path, &format!("what `{operator}` compares")) else { continue };
             let mut read: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+            let mut seen: BTreeMap<String, &str> = BTreeMap::new();
             for (key, values) in keys.iter().filter(|(_, values)| !values.is_null()) {
                 // AWS ignores the case of keys, so these two would be one.
-                if let Some(same) = read.keys().find(|other| other.eq_ignore_ascii_case(key)) {
+                if let Some(same) = seen.insert(key.to_ascii_lowercase(), key) {
                     let message = format!("`{same}` and `{key}` are one condition key to AWS");
                     self.wrong(&path.key(key), message);
                 }

@@ -159,6 +159,12 @@ fn what_is_no_document_at_all_is_an_error() {
 }
 
 #[test]
+fn a_document_that_fits_nowhere_is_not_read() {
+    let json = format!(r#"{{"Statement":[{}1]}}"#, "1,".repeat(2_000));
+    assert_eq!(problems(&json), ["Statement: 2001 are more than fit into any policy of AWS"]);
+}
+
+#[test]
 fn json_is_compact_in_the_usual_order_and_without_brackets_round_one() {
     let statement = Statement {
         sid: Some("Read".into()),

@@ -153,6 +153,9 @@ pub fn read(value: &Value) -> Result<Vec<Words>, Vec<Problem>> {
             return Err(vec![Problem::error(code::SHAPE, Path::default(), message)]);
         }
     };
+    if !reader.countable(list.len(), &Path::default()) {
+        return Err(reader.problems);
+    }
     let mut words = Vec::new();
     for (index, item) in list.iter().enumerate() {
         let path = Path::default().index(index);
@@ -392,25 +395,13 @@ fn check_prefix(grant: &Grant<'_>, path: &Path, problems: &mut Vec<Problem>) {
     } else if !grant.target.access.knows_prefix() {
         let message = format!("{} knows no prefix", grant.target.type_name);
         problems.push(Problem::error(code::GRANT, path, message).help("leave it out"));
-    } else if text::exposed(&grant.prefix).is_some_and(|prefix| action::is_pattern(&without_variables(prefix))) {
+    } else if text::exposed(&grant.prefix)
+        .is_some_and(|prefix| action::is_pattern(&text::with_variables_as("", prefix)))
+    {
         let problem =
             Problem::error(code::GRANT, path, "a prefix has no wildcards: everything that begins with it is granted");
         problems.push(problem.help("for a pattern, write it out in `statements`"));
     }
-}
-
-/// The text without its `${…}`.
-pub(super) fn without_variables(text: &str) -> String {
-    let mut plain = String::new();
-    let mut rest = text;
-    while let Some((before, variable)) = rest.split_once("${") {
-        plain.push_str(before);
-        match variable.split_once('}') {
-            Some((_, after)) => rest = after,
-            None => return plain,
-        }
-    }
-    plain + rest
 }
 
 /// What the target's key takes for an action: access to the data without it is access to nothing.

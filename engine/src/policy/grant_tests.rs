@@ -62,9 +62,7 @@ fn a_prefix_limits_objects_and_listing_but_not_where_the_bucket_is() {
         told(&grants),
         [
             format!("ModelArtifactsBucket s3:GetBucketLocation arn:aws:s3:::m {HOME}"),
-            format!(
-                "ModelArtifactsScriptsListing s3:ListBucket arn:aws:s3:::m {{StringEquals:{{aws:ResourceAccount:123456789012}},StringLike:{{s3:prefix:scripts/*}}}}"
-            ),
+            "ModelArtifactsScriptsListing s3:ListBucket arn:aws:s3:::m {StringEquals:{aws:ResourceAccount:123456789012},StringLike:{s3:prefix:scripts/*}}".to_owned(),
             format!("ModelArtifactsScriptsObjects [s3:GetObject,s3:GetObjectVersion] arn:aws:s3:::m/scripts/* {HOME}"),
         ]
     );

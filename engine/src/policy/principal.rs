@@ -4,7 +4,9 @@
 
 use super::document::PrincipalKind;
 use super::problem::{Problem, code};
+use super::text;
 use crate::address::Path;
+use crate::value::Value;
 
 /// What a word names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +99,17 @@ pub fn classify<'a>(text: &'a str, path: &Path) -> Result<Word<'a>, Problem> {
             format!("`{text}` is no principal"),
             "only accounts, users, roles, sessions, services and identity providers are; a resource acts through its role, or as its service with a condition on `aws:SourceArn`",
         ),
+    }
+}
+
+/// What a value names, as [`classify`]; `None` where it is not known. A problem with a secret does not tell it.
+pub fn classify_value<'a>(value: &'a Value, path: &Path) -> Option<Result<Word<'a>, Problem>> {
+    let found = classify(text::exposed(value)?, path);
+    match value.is_sensitive() {
+        true => Some(found.map_err(|_| {
+            Problem::error(code::PRINCIPAL, path.clone(), "this secret names no principal that AWS would take")
+        })),
+        false => Some(found),
     }
 }
 

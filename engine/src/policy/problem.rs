@@ -88,6 +88,15 @@ impl Problem {
     }
 }
 
+impl From<Problem> for crate::schema::validate::Problem {
+    /// For the properties' own list of problems, which has errors only: reason and next step become one.
+    fn from(problem: Problem) -> Self {
+        let help: Vec<String> = problem.note.into_iter().chain(problem.help).collect();
+        let help = (!help.is_empty()).then(|| help.join("; "));
+        Self { code: problem.code, path: problem.path, message: problem.message, help }
+    }
+}
+
 /// `base` followed by `rest`.
 pub(crate) fn join(base: &Path, rest: &Path) -> Path {
     Path(base.0.iter().chain(&rest.0).cloned().collect::<Vec<Step>>())

@@ -151,23 +151,14 @@ pub struct LogSource {
     pub prefix: Value,
 }
 
-/// Lets S3 deliver access logs into the bucket, one statement per source, in order of their Sids.
+/// Lets S3 deliver the access log of a bucket into another.
+///
+/// The Sid is readable and may be that of another source too, one of the same name in another module:
+/// [`super::merge::merge`] tells them apart.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html>
-pub fn log_delivery(target_arn: &Value, sources: &[LogSource]) -> Vec<Statement> {
-    let wanted: Vec<_> = sources
-        .iter()
-        .map(|source| {
-            let key = source.address.key.as_deref().map(sid::camel).unwrap_or_default();
-            (format!("S3ServerAccessLogs{}{key}", sid::camel(&source.address.name)), source.address.to_string())
-        })
-        .collect();
-    let pairs = sources.iter().zip(sid::unique(&wanted));
-    let mut statements: Vec<Statement> = pairs.map(|(source, sid)| log_statement(target_arn, source, sid)).collect();
-    statements.sort_by(|a, b| a.sid.cmp(&b.sid));
-    statements
-}
-
-fn log_statement(target_arn: &Value, source: &LogSource, sid: String) -> Statement {
+pub fn log_delivery(target_arn: &Value, source: &LogSource) -> Statement {
+    let key = source.address.key.as_deref().map(sid::camel).unwrap_or_default();
+    let sid = format!("S3ServerAccessLogs{}{key}", sid::camel(&source.address.name));
     let holes = [("arn", target_arn), ("prefix", &source.prefix)];
     let mut conditions = Conditions::new();
     let mut bind = |operator: &str, key: &str, value: &Value| {
@@ -227,17 +218,15 @@ mod tests {
             account: "123456789012".into(),
             prefix,
         };
-        let sources = [
-            source("s3.bucket.data", "data/".into()),
-            source("module.a.s3.bucket.raw", Value::Null),
-            source("module.b.s3.bucket.raw", Value::Null),
-        ];
-        let made = log_delivery(&"arn:aws:s3:::logs".into(), &sources);
+        let made = |address: &str, prefix: Value| log_delivery(&"arn:aws:s3:::logs".into(), &source(address, prefix));
         assert_eq!(
-            Document::new(vec![made[0].clone()]).to_json().unwrap(),
+            Document::new(vec![made("s3.bucket.data", "data/".into())]).to_json().unwrap(),
             r#"{"Version":"2012-10-17","Statement":[{"Sid":"S3ServerAccessLogsData","Effect":"Allow","Principal":{"Service":"logging.s3.amazonaws.com"},"Action":"s3:PutObject","Resource":"arn:aws:s3:::logs/data/*","Condition":{"ArnLike":{"aws:SourceArn":"arn:aws:s3:::data"},"StringEquals":{"aws:SourceAccount":"123456789012"}}}]}"#
         );
-        assert!(made[1].sid != made[2].sid && made[1].sid.as_ref().unwrap().starts_with("S3ServerAccessLogsRaw"));
-        assert_eq!(made[1].resources, ["arn:aws:s3:::logs/*".into()]);
+        let keyed = made("s3.bucket.raw[\"eu-1\"]", Value::Null);
+        assert_eq!(
+            (keyed.sid.as_deref(), keyed.resources),
+            (Some("S3ServerAccessLogsRawEu1"), vec!["arn:aws:s3:::logs/*".into()])
+        );
     }
 }

@@ -43,7 +43,9 @@ pub fn document(words: &Value, file: Option<&str>) -> Result<Document, Vec<Probl
         (Some(_), Some(content)) => from_file(content, &mut reader.problems),
         _ => Document::new(Vec::new()),
     };
-    if let Some(map) = reader.map(words, &path, "`statements`") {
+    if let Some(map) = reader.map(words, &path, "`statements`")
+        && reader.countable(map.len(), &path)
+    {
         let from_file = file_of(words).is_some();
         for (sid, words) in map.iter().filter(|(sid, words)| !(words.is_null() || (from_file && *sid == FILE))) {
             if document.statement(sid).is_some() {
@@ -144,8 +146,8 @@ fn principals(value: &Value, path: &Path, reader: &mut Reader) -> Option<Princip
 /// The kind of a principal's word. One that AWS has yet to make is an ARN, and all those of which a provider is no part
 /// are `AWS`; the document is made anew once the word is known.
 pub(super) fn kind_of(word: &Value, path: &Path) -> Result<PrincipalKind, Problem> {
-    match super::text::exposed(word) {
-        Some(text) => principal::classify(text, path).map(|word| word.kind()),
+    match principal::classify_value(word, path) {
+        Some(found) => found.map(|word| word.kind()),
         None if super::text::is_text(word) => Ok(PrincipalKind::Aws),
         None => {
             Err(Problem::error(code::SHAPE, path.clone(), format!("a principal is a string, found {}", word.kind())))

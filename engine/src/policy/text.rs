@@ -14,9 +14,9 @@ pub(crate) fn fill(template: &str, holes: &[(&str, &Value)]) -> Value {
         return (*value).clone();
     }
     if used.iter().any(|(_, value)| !value.is_known()) {
-        let source = used.iter().fold(template.to_owned(), |source, (name, _)| {
-            source.replace(&format!("{{{name}}}"), &format!("${{{name}}}"))
-        });
+        // The source of an unknown is a template of the stack language, its scope what the template names.
+        let holed = |source: String, name: &str| source.replace(&format!("{{{name}}}"), &format!("${{{name}}}"));
+        let source = used.iter().fold(template.to_owned(), |source, (name, _)| holed(source, name));
         let scope = used.iter().map(|(name, value)| ((*name).to_owned(), or_empty(value))).collect();
         return Value::Unknown(Unknown::Expression { source, scope });
     }
@@ -52,6 +52,19 @@ fn or_empty(value: &Value) -> Value {
         Value::Null => Value::from(""),
         value => value.clone(),
     }
+}
+
+/// The text with its policy variables, `${…}`, replaced.
+pub(crate) fn with_variables_as(replacement: &str, text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, variable)) = rest.split_once("${") {
+        let Some((_, after)) = variable.split_once('}') else { break };
+        plain.push_str(before);
+        plain.push_str(replacement);
+        rest = after;
+    }
+    plain + rest
 }
 
 /// The text, also of a secret one. For what leaves no trace of it: lengths and comparisons.
@@ -102,7 +115,13 @@ mod tests {
     fn an_unknown_hole_makes_an_unknown_that_waits_for_it() {
         assert_eq!(fill("{arn}", &[("arn", &unknown())]), unknown());
         let Value::Unknown(made) = fill("{arn}/*", &[("arn", &unknown())]) else { panic!("known") };
+        assert!(matches!(&made, Unknown::Expression { source, .. } if source == "${arn}/*"));
         assert_eq!(made.waits_for(), [(&Address::root("kms.key", "k"), "arn")]);
+    }
+
+    #[test]
+    fn variables_are_replaced_and_what_is_none_stays() {
+        assert_eq!(with_variables_as("*", "a/${aws:username}/${b}${"), "a/*/*${");
     }
 
     #[test]

@@ -53,6 +53,9 @@ pub fn document(entries: &Value, file: Option<&str>) -> Result<Document, Vec<Pro
         Value::List(list) => list.iter().enumerate().map(|(at, entry)| (Path::default().index(at), entry)).collect(),
         single => vec![(Path::default(), single)],
     };
+    if !reader.countable(places.len(), &Path::default()) {
+        return Err(reader.problems);
+    }
     let mut trust = Trust::default();
     for (path, entry) in &places {
         trust.entry(entry, path, &mut reader);
@@ -122,7 +125,9 @@ impl Trust {
         match entry {
             Value::Map(map) if map.contains_key("provider") => self.provider_table(entry, path, reader),
             Value::Map(_) => self.principal_table(entry, path, reader),
-            word => self.words(std::slice::from_ref(word), &[path.clone()], Conditions::new(), false, reader),
+            word => {
+                self.words(std::slice::from_ref(word), std::slice::from_ref(path), Conditions::new(), false, reader)
+            }
         }
     }
 
@@ -160,7 +165,7 @@ impl Trust {
                 principals: vec![word.clone()],
                 conditions: conditions.clone(),
             };
-            match (text.map(|text| principal::classify(text, path)), text) {
+            match (principal::classify_value(word, path), text) {
                 (Some(Err(problem)), _) => reader.problems.push(problem),
                 (Some(Ok(Word::Everyone)), _) => reader.problems.push(
                     Problem::error(
@@ -207,7 +212,7 @@ impl Trust {
         let conditions = reader.conditions(entry.get("condition"), &path.key("condition"));
         let (provider, at) = (entry.get("provider"), path.key("provider"));
         let help = "name it by its ARN, `arn:aws:iam::ACCOUNT:oidc-provider/HOST`";
-        match text::exposed(provider).map(|text| principal::classify(text, &at)) {
+        match principal::classify_value(provider, &at) {
             Some(Ok(word @ (Word::OpenId { .. } | Word::Saml { .. }))) => {
                 self.provider(provider, word, claims, conditions, path, reader);
             }
@@ -230,6 +235,12 @@ impl Trust {
         path: &Path,
         reader: &mut Reader,
     ) {
+        if provider.is_sensitive() {
+            let message = "a provider is no secret: its host stands in the keys of conditions";
+            let problem = Problem::error(code::SHAPE, path.clone(), message);
+            reader.problems.push(problem.help("take `sensitive` off what it comes from"));
+            return;
+        }
         let (sid, action) = match word {
             Word::OpenId { issuer } => {
                 let (audience, subjects) = (path.key("audience"), path.key("subjects"));

@@ -157,3 +157,20 @@ proptest! {
         prop_assert_eq!(document(&Value::List(entries), None), document(&Value::List(turned), None));
     }
 }
+
+#[test]
+fn no_problem_and_no_sid_tells_a_secret() {
+    let secret = |text: &str| Value::Secret(Secret::new(text.into()));
+    for (key, text) in [
+        ("principal", "canary"),
+        ("provider", "canary"),
+        ("provider", "arn:aws:iam::123456789012:oidc-provider/canary"),
+        ("principal", "arn:aws:iam::123456789012:oidc-provider/canary"),
+        ("external_id", "canary"),
+    ] {
+        let found = document(&Value::map([(key, secret(text))]), None);
+        assert!(found.is_err() && !format!("{found:?}").contains("canary"), "{found:?}");
+        let bare = document(&Value::List(vec![secret(text)]), None);
+        assert!(!format!("{bare:?}").to_lowercase().contains("canary"), "{bare:?}");
+    }
+}
