@@ -67,7 +67,7 @@ pub enum BootstrapError {
         name: String,
         /// What S3 said.
         #[source]
-        fault: Fault,
+        fault: Box<Fault>,
     },
     /// The account has it, for something else.
     #[error("the bucket {name} exists, holds objects, and has no tag {}", BACKEND_TAG.0)]
@@ -110,7 +110,7 @@ pub enum BootstrapError {
         name: String,
         /// What S3 said.
         #[source]
-        fault: Fault,
+        fault: Box<Fault>,
     },
 }
 
@@ -206,7 +206,7 @@ impl Setup<'_> {
     }
 
     fn fault(&self, failed: Failed) -> BootstrapError {
-        BootstrapError::Fault { name: self.name(), fault: failed.fault }
+        BootstrapError::Fault { name: self.name(), fault: Box::new(failed.fault) }
     }
 
     fn built<T>(&self, result: Result<T, BuildError>) -> Result<T, BootstrapError> {
@@ -234,7 +234,7 @@ impl Setup<'_> {
             }
             Err(failed) if failed.fault.kind == FaultKind::NotFound => {}
             Err(failed) if failed.fault.kind == FaultKind::Denied => {
-                return Err(BootstrapError::Taken { name: self.name(), fault: failed.fault });
+                return Err(BootstrapError::Taken { name: self.name(), fault: Box::new(failed.fault) });
             }
             Err(failed) => {
                 self.here(heads.seen().bucket_region)?;
@@ -259,7 +259,7 @@ impl Setup<'_> {
             // The answer to an earlier attempt of ours was lost.
             Err(failed) if failed.fault.is_code(&["BucketAlreadyOwnedByYou"]) => Ok(true),
             Err(failed) if failed.fault.is_code(&["BucketAlreadyExists"]) => {
-                Err(BootstrapError::Taken { name: self.name(), fault: failed.fault })
+                Err(BootstrapError::Taken { name: self.name(), fault: Box::new(failed.fault) })
             }
             Err(failed) => Err(self.fault(failed)),
         }

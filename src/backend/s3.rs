@@ -105,7 +105,7 @@ impl S3Store {
     fn error(&self, failed: Failed) -> StoreError {
         let mut fault = failed.fault;
         if fault.is_code(&["NoSuchBucket"]) {
-            return StoreError::Missing { place: format!("s3://{}", self.bucket), fault: Some(fault) };
+            return StoreError::Missing { place: format!("s3://{}", self.bucket), fault: Some(Box::new(fault)) };
         }
         if fault.kind == FaultKind::Denied && fault.operation == "GetObject" {
             // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, "Permissions"
@@ -113,7 +113,7 @@ impl S3Store {
                 " (S3 answers so for an object that does not exist, too, unless the caller has s3:ListBucket on the bucket)",
             );
         }
-        StoreError::Fault { place: self.place(), fault }
+        StoreError::Fault { place: self.place(), fault: Box::new(fault) }
     }
 
     async fn get(&self, key: &str, document: Document) -> Result<Found, StoreError> {
