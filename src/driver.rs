@@ -114,7 +114,7 @@ async fn write(store: Arc<dyn Store>, mut state: Box<State>, condition: Conditio
         }
         Err(error) => Err(StoreError::Fault {
             place: store.place(),
-            fault: Fault::local(FaultKind::Invalid, "state", format!("{error}; this is a fault of s3stack")),
+            fault: Box::new(Fault::local(FaultKind::Invalid, "state", format!("{error}; this is a fault of s3stack"))),
         }),
     };
     Written { took: began.elapsed(), result }
