@@ -5,6 +5,7 @@
 pub mod address;
 pub mod diagnostic;
 pub mod diff;
+pub mod expression;
 pub mod fault;
 pub mod plan;
 pub mod policy;
