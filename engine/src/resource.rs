@@ -2,11 +2,12 @@
 //! compare. The side that calls AWS is the root package's `Provider`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::address::{Address, Path};
-use crate::policy::AccessLevel;
+use crate::policy::grant::Access;
 use crate::schema::Schema;
 use crate::schema::validate::Problem;
 use crate::value::{Map, Value};
@@ -112,6 +113,8 @@ pub struct Resource {
     pub properties: Map,
     /// The attributes: predicted, known from state, or [`Value::Unknown`].
     pub attributes: Map,
+    /// Which resource stands at which path, for properties that are references.
+    pub references: BTreeMap<Path, Address>,
 }
 
 impl Resource {
@@ -144,7 +147,7 @@ pub trait Surroundings {
     fn contributions(&self, address: &Address) -> &[Contribution];
 
     /// The text of a file of the stack folder, which was read before planning; the error says why it can't be used.
-    fn file(&self, path: &str) -> Result<&FileContent, String>;
+    fn file(&self, path: &str) -> Result<Arc<FileContent>, String>;
 }
 
 /// A file of the stack folder.
@@ -226,9 +229,9 @@ pub trait ResourceType: Send + Sync {
         Vec::new()
     }
 
-    /// The access levels that a grant on a resource of this type may name.
-    fn access(&self) -> &'static [AccessLevel] {
-        &[]
+    /// What a grant on a resource of this type may give; `None` where nothing can be granted.
+    fn access(&self) -> Option<&'static Access> {
+        None
     }
 
     /// Whether a managed property means the same as what AWS holds; by default equal but for the order of sets.

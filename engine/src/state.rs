@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
-use crate::value::{Map, Value};
+use crate::value::Map;
 
 /// The format this version writes. A newer one is refused; an older one is upgraded by [`State::from_json`].
 pub const FORMAT: u32 = 1;
@@ -39,7 +39,8 @@ pub struct State {
     /// The run that is applying, or that was cut short.
     #[serde(default)]
     pub run: Option<Run>,
-    /// Operations begun and not known to have ended.
+    /// Operations begun and not known to have ended. An entry outlives its run where nobody could tell at the run's end
+    /// whether it took effect; the next run looks.
     #[serde(default)]
     pub pending: Vec<Pending>,
     /// The outputs of the last apply that was done; sensitive ones are not stored.
@@ -67,9 +68,6 @@ pub struct Instance {
     /// The resources this one pointed to with a delaying reference: they are deleted after it.
     #[serde(default)]
     pub waits_for: BTreeSet<Address>,
-    /// Principals that this resource's policies name, with AWS's unique id of each at that time where it is known.
-    #[serde(default)]
-    pub principals: BTreeMap<Address, Value>,
     /// Whether it may not be deleted or replaced.
     #[serde(default)]
     pub protect: bool,
@@ -227,8 +225,10 @@ impl State {
                 ));
             }
         }
-        if self.run.is_none() && !self.pending.is_empty() {
-            return Err("it has pending operations and no run".into());
+        for deposed in &self.deposed {
+            if deposed.instance.physical_id.is_empty() {
+                return Err(format!("the replaced {} has no physical id", deposed.address));
+            }
         }
         for pending in &self.pending {
             if pending.verb != Verb::Create && pending.instance.physical_id.is_empty() {
