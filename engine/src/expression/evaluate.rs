@@ -42,6 +42,8 @@ pub(super) struct Evaluator<'a> {
     pub(super) locals: Vec<(&'a str, Value)>,
     /// How many held evaluations are going on.
     pub(super) held: usize,
+    /// How many expressions could not be known so far: any of them may still fail.
+    pub(super) deferred: usize,
     /// Present while an expression is being closed over what it names.
     pub(super) recorder: Option<Recorder>,
 }
@@ -90,7 +92,7 @@ pub(super) fn fault(code: &'static str, message: impl Into<String>) -> Box<Diagn
 
 impl<'a> Evaluator<'a> {
     pub(super) fn new(scope: &'a dyn Scope, budget: &'a mut Budget, text: &'a str, origin: &'a Origin) -> Self {
-        Self { scope, budget, text, origin, locals: Vec::new(), held: 0, recorder: None }
+        Self { scope, budget, text, origin, locals: Vec::new(), held: 0, deferred: 0, recorder: None }
     }
 
     /// The value of a whole template. Fails with the first error of each part.
