@@ -14,4 +14,6 @@ pub mod policy;
 pub mod resource;
 pub mod schema;
 pub mod state;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod value;
