@@ -26,6 +26,8 @@ pub enum FaultKind {
     Dependency,
     /// The call may or may not have taken effect (timeout, cut connection, 5xx).
     Uncertain,
+    /// The run may start no further call: it was cancelled, or its lease is no longer certain. Nothing was sent.
+    Stopped,
     /// Anything else.
     Other,
 }
