@@ -6,6 +6,7 @@ pub mod address;
 pub mod diagnostic;
 pub mod diff;
 pub mod fault;
+pub mod graph;
 pub mod plan;
 pub mod policy;
 pub mod resource;

@@ -2,6 +2,7 @@
 //! compare. The side that calls AWS is the root package's `Provider`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -112,6 +113,8 @@ pub struct Resource {
     pub properties: Map,
     /// The attributes: predicted, known from state, or [`Value::Unknown`].
     pub attributes: Map,
+    /// Which resource stands at which path, for properties that are references.
+    pub references: BTreeMap<Path, Address>,
 }
 
 impl Resource {
@@ -144,7 +147,7 @@ pub trait Surroundings {
     fn contributions(&self, address: &Address) -> &[Contribution];
 
     /// The text of a file of the stack folder, which was read before planning; the error says why it can't be used.
-    fn file(&self, path: &str) -> Result<&FileContent, String>;
+    fn file(&self, path: &str) -> Result<Arc<FileContent>, String>;
 }
 
 /// A file of the stack folder.

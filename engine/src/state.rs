@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
-use crate::value::{Map, Value};
+use crate::value::Map;
 
 /// The format this version writes. A newer one is refused; an older one is upgraded by [`State::from_json`].
 pub const FORMAT: u32 = 1;
@@ -67,9 +67,6 @@ pub struct Instance {
     /// The resources this one pointed to with a delaying reference: they are deleted after it.
     #[serde(default)]
     pub waits_for: BTreeSet<Address>,
-    /// Principals that this resource's policies name, with AWS's unique id of each at that time where it is known.
-    #[serde(default)]
-    pub principals: BTreeMap<Address, Value>,
     /// Whether it may not be deleted or replaced.
     #[serde(default)]
     pub protect: bool,

@@ -29,10 +29,13 @@ impl Sweeps {
             let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
             slots.entry(TypeId::of::<T>()).or_default().clone()
         };
-        let answer = slot.get_or_init(|| async { ask().await.map(|value| Arc::new(value) as Arc<dyn Any + Send + Sync>) }).await;
+        let answer =
+            slot.get_or_init(|| async { ask().await.map(|value| Arc::new(value) as Arc<dyn Any + Send + Sync>) }).await;
         match answer.clone()?.downcast::<T>() {
             Ok(value) => Ok(value),
-            Err(_) => Err(Fault::local(s3stack_engine::fault::FaultKind::Other, "sweep", "an answer has the wrong type")),
+            Err(_) => {
+                Err(Fault::local(s3stack_engine::fault::FaultKind::Other, "sweep", "an answer has the wrong type"))
+            }
         }
     }
 }

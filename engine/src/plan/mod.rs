@@ -1,5 +1,10 @@
-//! A plan: what will be done and why, as a value. Planning is one pure function of stack, state and live.
+//! A plan: what will be done and why, as a value. Planning is one pure function of graph, state and live.
 
+pub mod compare;
+pub mod decide;
 pub mod model;
+pub mod moves;
+pub mod questions;
 
+pub use decide::{Inputs, plan};
 pub use model::*;

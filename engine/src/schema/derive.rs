@@ -1,7 +1,7 @@
 //! Reads the schema model from a documented Rust struct, by way of the JSON Schema that schemars derives from it.
 //!
 //! What JSON Schema cannot say stands in extensions on the field: `x-create-only`, `x-removal` (`"keep"`, `"replace"` or
-//! `{ "reset": value }`), `x-delaying`, `x-principal`, `x-sensitive`, `x-write-only`, `x-derived`, `x-memory`, `x-aws-name`,
+//! `{ "reset": value }`), `x-delaying`, `x-principal`, `x-sensitive`, `x-write-only`, `x-derived`, `x-open`, `x-memory`, `x-aws-name`,
 //! `x-reference`, `x-key-pattern`.
 
 use indexmap::IndexMap;
@@ -74,6 +74,7 @@ fn property(schema: &Json, required: bool, at: &str) -> Result<Property, DeriveE
         sensitive: flag(schema, "x-sensitive").unwrap_or(false),
         write_only: flag(schema, "x-write-only").unwrap_or(false),
         derived: flag(schema, "x-derived").unwrap_or(false),
+        open: flag(schema, "x-open").unwrap_or(false),
         memory: flag(schema, "x-memory").unwrap_or(false),
         aws_name: text(schema, "x-aws-name"),
     })

@@ -34,8 +34,9 @@ pub struct Property {
     /// Whether a reference in it makes this resource wait for the other. False for names, tags, and for Resource and
     /// Condition of identity policies, which AWS doesn't check.
     pub delaying: bool,
-    /// Whether a reference in it names a principal: AWS keeps the principal's unique id, so one that is made anew means
-    /// that this must be written again even if the text is equal.
+    /// Whether a reference in it binds the other resource itself and not its name (a principal in a policy, whose unique
+    /// id AWS keeps; an attached policy; the role of an instance profile): when the other one is made anew, this must
+    /// be written again even if the text is equal.
     pub principal: bool,
     /// Whether its value is never shown.
     pub sensitive: bool,
@@ -44,6 +45,8 @@ pub struct Property {
     /// Whether it is computed from other properties and may not be written in a file. It exists so that plan and
     /// state speak of what AWS keeps, such as a merged policy document.
     pub derived: bool,
+    /// For a map: whether keys that were never ours are left alone, as with tags.
+    pub open: bool,
     /// Whether it is for the tool alone (`force_destroy`): remembered in state, never compared with AWS.
     pub memory: bool,
     /// AWS's own name, where it differs from the snake-case one.
@@ -165,6 +168,7 @@ impl Property {
             sensitive: false,
             write_only: false,
             derived: false,
+            open: false,
             memory: false,
             aws_name: None,
         }
@@ -247,7 +251,7 @@ impl Schema {
         self.along(path).all(|property| property.delaying)
     }
 
-    /// Whether a reference at `path` names a principal.
+    /// Whether a reference at `path` binds the other resource itself.
     pub fn names_principal(&self, path: &Path) -> bool {
         self.along(path).any(|property| property.principal)
     }

@@ -122,6 +122,7 @@ impl JsonSchema for Tags {
         schema.insert("x-key-pattern".into(), json!("^.{1,128}$"));
         schema.insert("x-reserved".into(), json!(["aws:", "s3stack:"]));
         schema.insert("maxProperties".into(), json!(48));
+        schema.insert("x-open".into(), json!(true));
         schema.insert("x-delaying".into(), json!(false));
         schema
     }

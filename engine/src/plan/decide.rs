@@ -1,0 +1,603 @@
+//! Decides what is done to each resource.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest, Sha256};
+
+use super::compare::{Comparison, Seal, compare};
+use super::model::*;
+use super::moves::{Moves, moved, moves};
+use super::questions::{Question, needs_confirmation, question, questions};
+use crate::address::{Address, Path};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::graph::{Graph, Node};
+use crate::resource::{Facts, Registry, ResourceType};
+use crate::state::{Instance, State};
+use crate::value::{Map, Value};
+
+/// Everything a plan is made from.
+pub struct Inputs<'a> {
+    /// What the stack comes to; absent for a destroy without a valid file.
+    pub graph: Option<&'a Graph>,
+    /// The state, after recovery.
+    pub state: &'a State,
+    /// What AWS answered, by the address a resource has after moves.
+    pub observations: &'a BTreeMap<Address, Observation>,
+    /// The types there are.
+    pub registry: &'a dyn Registry,
+    /// Where and as whom this runs.
+    pub facts: &'a Facts,
+    /// Whether everything is to be destroyed; the graph then only says what is protected and disposable.
+    pub destroy: bool,
+    /// Marks secrets.
+    pub seal: Seal<'a>,
+}
+
+/// Makes the plan, or says why there can be none.
+pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Diagnostics> {
+    let (planner, diagnostics) = Planner::new(inputs);
+    if diagnostics.has_errors() {
+        return Err(diagnostics);
+    }
+    planner.plan(diagnostics)
+}
+
+/// What to read again before the plan may be believed: each resource of which a bulk answer says that it is missing or
+/// differs, and each that would be deleted or replaced, for what that would lose. Empty once all of that is in
+/// `confirmed`.
+pub fn follow_up(inputs: &Inputs<'_>, confirmed: &BTreeSet<Address>) -> Vec<Question> {
+    let (planner, _) = Planner::new(inputs);
+    let first: BTreeMap<Address, Question> = questions(planner.graph, &planner.state, inputs.registry)
+        .into_iter()
+        .map(|asked| (asked.address.clone(), asked))
+        .collect();
+    let decided = planner.decide_all(&mut Diagnostics::default());
+    let mut again = Vec::new();
+    for (address, observation) in inputs.observations.iter().filter(|(address, _)| !confirmed.contains(*address)) {
+        let Some(kind) = inputs.registry.get(address.type_name.as_str()) else { continue };
+        let change = decided.get(address);
+        let differs = change.is_some_and(|change| !change.differences.is_empty());
+        let goes = change.is_some_and(|change| matches!(change.action, Action::Delete | Action::Replace { .. }));
+        let stateful = goes && kind.descriptor().stateful;
+        if (needs_confirmation(planner.state.instances.get(address), observation, differs, kind) || stateful)
+            && let Some(asked) = first.get(address)
+        {
+            again.push(Question { loss: stateful, ..asked.clone() });
+        }
+    }
+    again
+}
+
+/// The questions of the first round.
+pub fn first_questions(inputs: &Inputs<'_>) -> Vec<Question> {
+    let (planner, _) = Planner::new(inputs);
+    questions(planner.graph, &planner.state, inputs.registry)
+}
+
+/// The resources whose AWS-made attributes will change with this plan: what was evaluated with their old values must be
+/// evaluated again without.
+pub fn remade(plan: &Plan) -> BTreeSet<Address> {
+    plan.changes.values().filter(|change| makes(change)).map(|change| change.address.clone()).collect()
+}
+
+fn makes(change: &Change) -> bool {
+    matches!(change.action, Action::Create | Action::Replace { .. })
+}
+
+struct Planner<'a> {
+    inputs: &'a Inputs<'a>,
+    graph: Option<&'a Graph>,
+    moves: Moves,
+    state: State,
+}
+
+impl<'a> Planner<'a> {
+    fn new(inputs: &'a Inputs<'a>) -> (Self, Diagnostics) {
+        let graph = if inputs.destroy { None } else { inputs.graph };
+        let (moves, diagnostics) = graph.map(|graph| moves(graph, inputs.state)).unwrap_or_default();
+        let state = moved(inputs.state, &moves);
+        (Self { inputs, graph, moves, state }, diagnostics)
+    }
+
+    fn plan(self, mut diagnostics: Diagnostics) -> Result<Plan, Diagnostics> {
+        let changes = self.decide_all(&mut diagnostics);
+        let (changes, unplanned) = self.leave_out_unreadable(changes);
+        for change in changes.values() {
+            self.check_protection(change, &mut diagnostics);
+        }
+        if diagnostics.has_errors() {
+            return Err(diagnostics);
+        }
+        let made_by_aws =
+            changes.values().filter(|change| makes(change)).filter_map(|change| self.made_by_aws(change)).collect();
+        Ok(Plan {
+            lineage: self.state.lineage.clone(),
+            serial: self.state.serial,
+            stack: self.state.stack.clone(),
+            environment: self.state.environment.clone(),
+            account_id: self.inputs.facts.account_id.clone(),
+            region: self.inputs.facts.region.clone(),
+            destroy: self.inputs.destroy,
+            changes,
+            deposed: self.state.deposed.clone(),
+            unplanned,
+            outputs: self.graph.map(|graph| graph.outputs.clone()).unwrap_or_default(),
+            made_by_aws,
+        })
+    }
+
+    /// Decides for each resource, again and again until what is made anew no longer grows: a resource that is made
+    /// anew may mean the same for its children and a rewrite for those bound to it.
+    fn decide_all(&self, diagnostics: &mut Diagnostics) -> BTreeMap<Address, Change> {
+        let mut made = BTreeSet::new();
+        loop {
+            let mut found = Diagnostics::default();
+            let changes = self.decide_once(&made, &mut found);
+            let now: BTreeSet<Address> =
+                changes.values().filter(|change| makes(change)).map(|c| c.address.clone()).collect();
+            if now == made {
+                diagnostics.extend(found);
+                return changes;
+            }
+            // A set that shrank would mean oscillation; taking the union makes this end.
+            made = made.union(&now).cloned().collect();
+            if made != now {
+                let mut last = Diagnostics::default();
+                let changes = self.decide_once(&made, &mut last);
+                diagnostics.extend(last);
+                return changes;
+            }
+        }
+    }
+
+    fn decide_once(&self, made: &BTreeSet<Address>, diagnostics: &mut Diagnostics) -> BTreeMap<Address, Change> {
+        let mut changes = BTreeMap::new();
+        if let Some(graph) = self.graph {
+            for (address, node) in &graph.nodes {
+                let Some(kind) = self.inputs.registry.get(address.type_name.as_str()) else { continue };
+                match self.decide(kind, address, node, made) {
+                    Ok(change) => {
+                        changes.insert(address.clone(), change);
+                    }
+                    Err(diagnostic) => diagnostics.push(*diagnostic),
+                }
+            }
+        }
+        for (address, instance) in &self.state.instances {
+            if self.graph.is_some_and(|graph| graph.nodes.contains_key(address)) {
+                continue;
+            }
+            changes.insert(address.clone(), self.decide_gone(address, instance));
+        }
+        changes
+    }
+
+    fn decide(
+        &self,
+        kind: &dyn ResourceType,
+        address: &Address,
+        node: &Node,
+        made: &BTreeSet<Address>,
+    ) -> Result<Change, Box<Diagnostic>> {
+        let before = self.state.instances.get(address);
+        let mut change = Change {
+            address: address.clone(),
+            action: Action::NoOp,
+            moved_from: self.moves.get(address).cloned(),
+            before: before.cloned(),
+            after: Some(self.after(kind, node)),
+            desired: node.managed.clone(),
+            differences: Vec::new(),
+            accepted: Vec::new(),
+            reason: String::new(),
+            loss: Vec::new(),
+            waits_for: node.waits_for.keys().cloned().collect(),
+            seen_missing: false,
+            live_digest: String::new(),
+        };
+        let observation = self.inputs.observations.get(address);
+        if let Some(observation) = observation {
+            change.live_digest = digest(observation);
+        }
+        match (before, observation) {
+            (_, Some(Observation::Unreadable(_))) => {}
+            (_, Some(Observation::Foreign(how))) => return Err(Box::new(foreign(address, node, how))),
+            // Nothing to read: AWS makes the identifier.
+            (None, None | Some(Observation::Missing)) => {
+                if let Some(id) = &node.import {
+                    return Err(Box::new(
+                        Diagnostic::error("S3S-O2", format!("there is no {} {id} to import", address.type_name))
+                            .at(node.span.clone())
+                            .on(address)
+                            .help("correct the identifier, or take the `import` line out to have it made"),
+                    ));
+                }
+                change.action = Action::Create;
+                change.seen_missing = observation.is_some();
+            }
+            (None, Some(Observation::Found(live))) => {
+                let ours = live.owner.as_deref() == Some(&self.state.lineage);
+                if !ours && node.import.is_none() && !self.belongs_to_parent(kind, node) {
+                    let how = match &live.owner {
+                        Some(other) => format!("its s3stack:id tag names another state, {other}"),
+                        None => "it carries no s3stack:id tag".into(),
+                    };
+                    return Err(Box::new(foreign(address, node, &how)));
+                }
+                self.adopt(kind, node, live, made, &mut change);
+            }
+            (Some(_), None | Some(Observation::Missing)) => {
+                change.action = Action::Create;
+                change.seen_missing = true;
+                change.reason = "it is gone from AWS".into();
+                change.before = None;
+            }
+            (Some(instance), Some(Observation::Found(live))) => {
+                self.update(kind, node, instance, live, made, &mut change)
+            }
+        }
+        Ok(change)
+    }
+
+    fn after(&self, kind: &dyn ResourceType, node: &Node) -> Instance {
+        let mut attributes = node.resource.attributes.clone();
+        if let Some(naming) = kind.descriptor().naming {
+            attributes.insert(naming.property.to_owned(), node.resource.property(naming.property).clone());
+        }
+        Instance {
+            type_name: node.resource.address.type_name.to_string(),
+            physical_id: node.physical_id.as_str().unwrap_or_default().to_owned(),
+            account: self.inputs.facts.account_id.clone(),
+            region: node.region.clone(),
+            managed: node
+                .managed
+                .iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect(),
+            attributes,
+            waits_for: node.waits_for.keys().cloned().collect(),
+            protect: node.protect,
+            retain: node.retain,
+            named: node.named,
+            memory: node.memory.clone(),
+            written_at: 0,
+        }
+    }
+
+    fn adopt(&self, kind: &dyn ResourceType, node: &Node, live: &Live, made: &BTreeSet<Address>, change: &mut Change) {
+        let compared = compare(kind, node, None, live, self.inputs.seal, &|address| made.contains(address));
+        change.action = Action::Adopt;
+        change.reason =
+            if node.import.is_some() { "it is imported".into() } else { "it is ours and state did not know it".into() };
+        change.before = Some(self.as_found(node, live));
+        self.settle_identity(change, live, node);
+        self.take(compared, change);
+        if change.differences.iter().any(|difference| difference.replaces) {
+            change.action = Action::Replace { delete_first: self.keeps_name(node, &live.physical_id) };
+            change.loss = live.loss.clone();
+        }
+    }
+
+    /// What was found, as an instance: nothing in it was applied by us.
+    fn as_found(&self, node: &Node, live: &Live) -> Instance {
+        Instance {
+            type_name: node.resource.address.type_name.to_string(),
+            physical_id: live.physical_id.clone(),
+            account: self.inputs.facts.account_id.clone(),
+            region: node.region.clone(),
+            managed: Map::new(),
+            attributes: live.attributes.clone(),
+            waits_for: BTreeSet::new(),
+            protect: false,
+            retain: false,
+            named: node.named,
+            memory: node.memory.clone(),
+            written_at: 0,
+        }
+    }
+
+    fn update(
+        &self,
+        kind: &dyn ResourceType,
+        node: &Node,
+        instance: &Instance,
+        live: &Live,
+        made: &BTreeSet<Address>,
+        change: &mut Change,
+    ) {
+        let compared = compare(kind, node, Some(instance), live, self.inputs.seal, &|address| made.contains(address));
+        self.take(compared, change);
+        self.settle_identity(change, live, node);
+        self.rewrite_what_is_bound(kind, node, made, live, change);
+        remember(node, instance, change);
+        let renamed = matches!(&node.physical_id, Value::String(id) if *id != instance.physical_id);
+        if renamed && !change.differences.iter().any(|difference| difference.replaces) {
+            let property = kind.descriptor().naming.map_or(kind.descriptor().physical_id, |naming| naming.property);
+            change.differences.push(Difference {
+                path: Path::of(property),
+                from: instance.physical_id.clone().into(),
+                to: node.physical_id.clone(),
+                cause: Cause::File,
+                replaces: true,
+            });
+        }
+        let moved_region = !node.region.is_empty() && node.region != instance.region;
+        if moved_region {
+            change.differences.push(Difference {
+                path: Path::of("region"),
+                from: instance.region.clone().into(),
+                to: node.region.clone().into(),
+                cause: Cause::File,
+                replaces: true,
+            });
+        }
+        let parent = self.parent(kind, node).filter(|parent| self.goes_first(parent, made));
+        let replaces = change.differences.iter().any(|difference| difference.replaces);
+        if replaces || parent.is_some() {
+            let delete_first = parent.is_some() || self.keeps_name(node, &instance.physical_id) && !moved_region;
+            change.action = Action::Replace { delete_first };
+            change.loss = live.loss.clone();
+            change.reason = match (parent, replaces) {
+                (Some(parent), false) => format!("{parent}, which it is part of, is replaced"),
+                _ => change
+                    .differences
+                    .iter()
+                    .filter(|difference| difference.replaces)
+                    .map(|difference| format!("{} cannot be changed in place", difference.path))
+                    .collect::<Vec<_>>()
+                    .join("; "),
+            };
+            if let Some(after) = &mut change.after {
+                // What AWS makes, it will make again.
+                after.physical_id = node.physical_id.as_str().unwrap_or_default().to_owned();
+                after.attributes.clone_from(&node.resource.attributes);
+                if let Some(naming) = kind.descriptor().naming {
+                    after
+                        .attributes
+                        .insert(naming.property.to_owned(), node.resource.property(naming.property).clone());
+                }
+            }
+        } else if !change.differences.is_empty() {
+            change.action = Action::Update;
+        }
+    }
+
+    /// What state will know of a resource that exists: its identifier, and the attributes AWS told.
+    fn settle_identity(&self, change: &mut Change, live: &Live, node: &Node) {
+        if let Some(after) = &mut change.after {
+            after.physical_id.clone_from(&live.physical_id);
+            for (name, value) in &node.resource.attributes {
+                let told = live
+                    .attributes
+                    .get(name)
+                    .or_else(|| change.before.as_ref().and_then(|before| before.attributes.get(name)));
+                if let (Value::Unknown(_), Some(told)) = (value, told) {
+                    after.attributes.insert(name.clone(), told.clone());
+                }
+            }
+        }
+    }
+
+    fn take(&self, compared: Comparison, change: &mut Change) {
+        change.desired = compared.desired;
+        change.differences = compared.differences;
+        change.accepted = compared.accepted;
+    }
+
+    /// Adds a rewrite of whatever binds a resource that is made anew.
+    fn rewrite_what_is_bound(
+        &self,
+        kind: &dyn ResourceType,
+        node: &Node,
+        made: &BTreeSet<Address>,
+        live: &Live,
+        change: &mut Change,
+    ) {
+        let anew = node.binds.iter().any(|other| made.contains(other) && self.state.instances.contains_key(other));
+        if !anew {
+            return;
+        }
+        for (name, property) in &kind.schema().properties {
+            let (true, Some(desired)) = (property.principal, change.desired.get(name)) else { continue };
+            if desired.is_null() || change.differences.iter().any(|difference| difference.path.head() == Some(name)) {
+                continue;
+            }
+            change.differences.push(Difference {
+                path: Path::of(name.clone()),
+                from: live.managed.get(name).cloned().unwrap_or_default(),
+                to: desired.clone(),
+                cause: Cause::Principal,
+                replaces: false,
+            });
+        }
+    }
+
+    fn parent<'n>(&self, kind: &dyn ResourceType, node: &'n Node) -> Option<&'n Address> {
+        kind.descriptor().parent.and_then(|property| node.resource.references.get(&Path::of(property)))
+    }
+
+    /// Whether a parent that is made anew takes its children with it: it was there and its name stays.
+    fn goes_first(&self, parent: &Address, made: &BTreeSet<Address>) -> bool {
+        made.contains(parent)
+            && matches!(self.inputs.observations.get(parent), Some(Observation::Found(_)))
+            && self
+                .state
+                .instances
+                .get(parent)
+                .zip(self.graph.and_then(|graph| graph.nodes.get(parent)))
+                .is_some_and(|(instance, node)| self.keeps_name(node, &instance.physical_id))
+    }
+
+    fn belongs_to_parent(&self, kind: &dyn ResourceType, node: &Node) -> bool {
+        !kind.descriptor().taggable
+            && self.parent(kind, node).is_some_and(|parent| self.state.instances.contains_key(parent))
+    }
+
+    fn keeps_name(&self, node: &Node, physical_id: &str) -> bool {
+        matches!(&node.physical_id, Value::String(id) if id == physical_id)
+    }
+
+    fn decide_gone(&self, address: &Address, instance: &Instance) -> Change {
+        let observation = self.inputs.observations.get(address);
+        let mut change = Change {
+            address: address.clone(),
+            action: Action::Delete,
+            moved_from: None,
+            before: Some(instance.clone()),
+            after: None,
+            desired: Map::new(),
+            differences: Vec::new(),
+            accepted: Vec::new(),
+            reason: String::new(),
+            loss: Vec::new(),
+            waits_for: BTreeSet::new(),
+            seen_missing: false,
+            live_digest: observation.map(digest).unwrap_or_default(),
+        };
+        // With a file the block has the last word; state remembers for blocks that are gone.
+        let node = self.inputs.graph.and_then(|graph| graph.nodes.get(address));
+        if let (Some(node), Some(before)) = (node, &mut change.before) {
+            before.memory.clone_from(&node.memory);
+            before.protect = node.protect;
+            before.retain = node.retain;
+        }
+        match observation {
+            Some(Observation::Missing) => {
+                change.action = Action::Forget;
+                change.reason = "it is gone from AWS".into();
+            }
+            Some(Observation::Foreign(how)) => {
+                change.action = Action::Forget;
+                change.reason = format!("it is not ours any more: {how}");
+            }
+            Some(Observation::Found(live)) => change.loss.clone_from(&live.loss),
+            Some(Observation::Unreadable(_)) | None => {}
+        }
+        if change.before.as_ref().is_some_and(|before| before.retain) && change.action == Action::Delete {
+            change.action = Action::Forget;
+            change.reason = "`retain` keeps it in AWS".into();
+        }
+        change
+    }
+
+    fn check_protection(&self, change: &Change, diagnostics: &mut Diagnostics) {
+        let goes = matches!(change.action, Action::Delete | Action::Replace { .. });
+        let node = self.inputs.graph.and_then(|graph| graph.nodes.get(&change.address));
+        let protected = match (node, &change.before) {
+            (Some(node), _) => node.protect,
+            (None, Some(before)) => before.protect,
+            (None, None) => false,
+        };
+        if !(goes && protected) {
+            return;
+        }
+        let what = if change.action == Action::Delete { "deleted" } else { "replaced" };
+        let mut diagnostic =
+            Diagnostic::error("S3S-A1", format!("{} is protected and would be {what}", change.address))
+                .at(node.and_then(|node| node.span.clone()))
+                .on(&change.address);
+        if !change.reason.is_empty() {
+            diagnostic = diagnostic.note(change.reason.clone());
+        }
+        diagnostics.push(match node {
+            Some(_) => diagnostic.help("set `protect = false`, apply, and try again, if that is what you want"),
+            None => diagnostic.help("put its block back with `protect = false`, apply, and then take it out"),
+        });
+    }
+
+    /// Takes out what could not be read and all that waits for it.
+    fn leave_out_unreadable(
+        &self,
+        mut changes: BTreeMap<Address, Change>,
+    ) -> (BTreeMap<Address, Change>, Vec<Unplanned>) {
+        let mut unplanned: BTreeMap<Address, Unplanned> = BTreeMap::new();
+        for address in changes.keys() {
+            if let Some(Observation::Unreadable(fault)) = self.inputs.observations.get(address) {
+                let entry = Unplanned { address: address.clone(), fault: Some(fault.clone()), waits_for: None };
+                unplanned.insert(address.clone(), entry);
+            }
+        }
+        loop {
+            let blocked =
+                changes.values().filter(|change| !unplanned.contains_key(&change.address)).find_map(|change| {
+                    // What is made waits for what it names; what is deleted waits for what names it.
+                    let waits = change.waits_for.iter().find(|other| unplanned.contains_key(*other)).cloned().or_else(
+                        || {
+                            let goes = matches!(change.action, Action::Delete | Action::Replace { .. });
+                            let names_it = |other: &&Address| {
+                                self.state
+                                    .instances
+                                    .get(*other)
+                                    .is_some_and(|other| other.waits_for.contains(&change.address))
+                            };
+                            unplanned.keys().filter(|_| goes).find(names_it).cloned()
+                        },
+                    )?;
+                    (change.action != Action::NoOp).then(|| (change.address.clone(), waits))
+                });
+            let Some((address, waits_for)) = blocked else { break };
+            unplanned.insert(address.clone(), Unplanned { address, fault: None, waits_for: Some(waits_for) });
+        }
+        changes.retain(|address, _| !unplanned.contains_key(address));
+        (changes, unplanned.into_values().collect())
+    }
+
+    fn made_by_aws(&self, change: &Change) -> Option<(Address, Vec<String>)> {
+        let kind = self.inputs.registry.get(change.address.type_name.as_str())?;
+        let names: Vec<String> = kind
+            .schema()
+            .attributes
+            .iter()
+            .filter(|(_, attribute)| attribute.made_by_aws)
+            .map(|(name, _)| name.clone())
+            .collect();
+        (!names.is_empty()).then(|| (change.address.clone(), names))
+    }
+}
+
+/// Adds what only the tool remembers: it must reach state, for the day the block is gone.
+fn remember(node: &Node, instance: &Instance, change: &mut Change) {
+    let mut note = |name: &str, from: Value, to: Value| {
+        if from != to {
+            change.differences.push(Difference { path: Path::of(name), from, to, cause: Cause::File, replaces: false });
+        }
+    };
+    for name in node.memory.keys().chain(instance.memory.keys().filter(|name| !node.memory.contains_key(*name))) {
+        let of = |map: &Map| map.get(name).cloned().unwrap_or_default();
+        note(name, of(&instance.memory), of(&node.memory));
+    }
+    note("protect", instance.protect.into(), node.protect.into());
+    note("retain", instance.retain.into(), node.retain.into());
+}
+
+fn foreign(address: &Address, node: &Node, how: &str) -> Diagnostic {
+    let id = node.physical_id.as_str().unwrap_or_default();
+    Diagnostic::error("S3S-O1", format!("{} {id} exists and is not this stack's", address.type_name))
+        .at(node.span.clone())
+        .on(address)
+        .note(how.to_owned())
+        .help(format!("give {address} another name; or, if it shall belong to this stack, write `import = \"{id}\"` into the block"))
+}
+
+/// A digest of what was observed, for saved plans.
+fn digest(observation: &Observation) -> String {
+    let json = match observation {
+        Observation::Found(live) => serde_json::json!({
+            "id": live.physical_id,
+            "managed": live.managed.iter().map(|(k, v)| (k.clone(), serde_json::to_value(v).unwrap_or_default())).collect::<BTreeMap<_, _>>(),
+            "owner": live.owner,
+            "loss": live.loss,
+        }),
+        Observation::Missing => "missing".into(),
+        Observation::Foreign(how) => format!("foreign: {how}").into(),
+        Observation::Unreadable(_) => "unreadable".into(),
+    };
+    let bytes = Sha256::digest(json.to_string().as_bytes());
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The question about one instance, all its managed properties included.
+pub fn ask(address: &Address, instance: &Instance) -> Question {
+    question(address, instance, instance.managed.keys().cloned().collect(), false)
+}

@@ -1,0 +1,100 @@
+//! Finds out which blocks are resources that state knows under another address.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::address::Address;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::graph::{Graph, Node};
+use crate::state::{Instance, State};
+use crate::value::Value;
+
+/// Moves by new address.
+pub type Moves = BTreeMap<Address, Address>;
+
+/// The moves of a stack: those the file declares with `moved_from`, and those that equal type, account, region and
+/// physical id prove. A block without a name of its own whose address changed would get another default name, so a
+/// deletion and a creation of equal properties is refused: the user says whether it is a move.
+pub fn moves(graph: &Graph, state: &State) -> (Moves, Diagnostics) {
+    let mut diagnostics = Diagnostics::default();
+    let mut moves = Moves::new();
+    let mut taken = BTreeSet::new();
+    let is_gone = |address: &Address| state.instances.contains_key(address) && !graph.nodes.contains_key(address);
+    let fresh = || graph.nodes.iter().filter(|(address, _)| !state.instances.contains_key(*address));
+
+    for (address, node) in fresh() {
+        let Some(from) = node.moved_from.iter().find(|from| is_gone(from)) else { continue };
+        if from.type_name != address.type_name {
+            diagnostics.push(
+                Diagnostic::error("S3S-M1", format!("{address} cannot have been {from}: their types differ"))
+                    .at(node.span.clone())
+                    .on(address),
+            );
+        } else if !taken.insert(from.clone()) {
+            diagnostics.push(
+                Diagnostic::error("S3S-M2", format!("two blocks say that they were {from}"))
+                    .at(node.span.clone())
+                    .on(address)
+                    .help("leave `moved_from` in one of them"),
+            );
+        } else {
+            moves.insert(address.clone(), from.clone());
+        }
+    }
+    for (address, node) in fresh().filter(|(address, _)| !moves.contains_key(*address)).collect::<Vec<_>>() {
+        let same = state.instances.iter().find(|(from, instance)| {
+            is_gone(from) && !taken.contains(*from) && same_thing(address, node, from, instance)
+        });
+        if let Some((from, _)) = same {
+            taken.insert(from.clone());
+            moves.insert(address.clone(), from.clone());
+        }
+    }
+    for (address, node) in fresh().filter(|(address, node)| !moves.contains_key(*address) && !node.named) {
+        let twin = state.instances.iter().find(|(from, instance)| {
+            is_gone(from)
+                && !taken.contains(*from)
+                && !instance.named
+                && from.type_name == address.type_name
+                && instance.managed == stored_form(node)
+        });
+        if let Some((from, _)) = twin {
+            diagnostics.push(
+                Diagnostic::error("S3S-M3", format!("is {address} the old {from}, or a new resource?"))
+                    .at(node.span.clone())
+                    .on(address)
+                    .note(format!(
+                        "{from} is gone from the file and {address} is new with the same properties. Its name was made from \
+                         its address, so without a word from you the old one would be deleted with all it holds."
+                    ))
+                    .help(format!(
+                        "if it was renamed, write `moved_from = \"{from}\"` into the block; if it is new, give it a `name`"
+                    )),
+            );
+        }
+    }
+    (moves, diagnostics)
+}
+
+fn same_thing(address: &Address, node: &Node, from: &Address, instance: &Instance) -> bool {
+    from.type_name == address.type_name
+        && (node.region.is_empty() || node.region == instance.region)
+        && matches!(&node.physical_id, Value::String(id) if *id == instance.physical_id)
+}
+
+fn stored_form(node: &Node) -> crate::value::Map {
+    node.managed.iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// The state with the moves carried out: what the rest of planning compares with.
+pub fn moved(state: &State, moves: &Moves) -> State {
+    let mut state = state.clone();
+    let back: BTreeMap<&Address, &Address> = moves.iter().map(|(to, from)| (from, to)).collect();
+    let instances = std::mem::take(&mut state.instances);
+    for (address, mut instance) in instances {
+        instance.waits_for =
+            instance.waits_for.iter().map(|other| (*back.get(other).unwrap_or(&other)).clone()).collect();
+        let address = back.get(&address).map_or(address.clone(), |to| (*to).clone());
+        state.instances.insert(address, instance);
+    }
+    state
+}
