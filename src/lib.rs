@@ -3,7 +3,9 @@
 
 pub mod aws;
 pub mod backend;
+pub mod cloud;
 pub mod commands;
+pub mod driver;
 pub mod local;
 pub mod resources;
 pub mod ui;

@@ -3,10 +3,12 @@
 #![warn(missing_docs)]
 
 pub mod address;
+pub mod apply;
 pub mod diagnostic;
 pub mod diff;
 pub mod fault;
 pub mod graph;
+pub mod lease;
 pub mod plan;
 pub mod policy;
 pub mod resource;

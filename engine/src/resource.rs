@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::address::{Address, Path};
-use crate::policy::AccessLevel;
+use crate::policy::grant::Access;
 use crate::schema::Schema;
 use crate::schema::validate::Problem;
 use crate::value::{Map, Value};
@@ -229,9 +229,9 @@ pub trait ResourceType: Send + Sync {
         Vec::new()
     }
 
-    /// The access levels that a grant on a resource of this type may name.
-    fn access(&self) -> &'static [AccessLevel] {
-        &[]
+    /// What a grant on a resource of this type may give; `None` where nothing can be granted.
+    fn access(&self) -> Option<&'static Access> {
+        None
     }
 
     /// Whether a managed property means the same as what AWS holds; by default equal but for the order of sets.

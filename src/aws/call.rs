@@ -183,3 +183,50 @@ fn jitter() -> f64 {
     let (bits, _) = uuid::Uuid::new_v4().as_u64_pair();
     f64::from((bits >> 32) as u32) / f64::from(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::{Clients, Policy, Settings};
+
+    /// Nothing listens there; the closures of these tests never ask.
+    async fn session() -> Session {
+        let policy = Policy { throttle_first: Duration::from_millis(1), ..Policy::default() };
+        let clients = Clients::load(Settings {
+            local_account: Some("123456789012".into()),
+            endpoint: Some("http://127.0.0.1:1".into()),
+            policy,
+            ..Settings::default()
+        });
+        clients.await.unwrap().home().unwrap()
+    }
+
+    fn fault(kind: FaultKind) -> Fault {
+        Fault::local(kind, "Op", "")
+    }
+
+    #[tokio::test]
+    async fn a_throttle_narrows_the_limiter_of_its_service_and_class_alone() {
+        let session = session().await;
+        let mut answers = vec![Ok(7), Err(fault(FaultKind::Throttled))];
+        let answer = session.call(Operation::once("s3", "Op"), || std::future::ready(answers.pop().unwrap())).await;
+        assert_eq!(answer, Ok(7));
+        assert_eq!(session.limiter("s3", false).width(), 50);
+        assert_eq!(session.limiter("s3", true).width(), 100);
+        assert_eq!(session.limiter("iam", false).width(), 100);
+    }
+
+    #[tokio::test]
+    async fn a_final_refusal_is_not_asked_again() {
+        let session = session().await;
+        let mut asked = 0;
+        let answer: Result<(), Fault> = session
+            .call(Operation::read("s3", "Op"), || {
+                asked += 1;
+                std::future::ready(Err(fault(FaultKind::Denied)))
+            })
+            .await;
+        assert_eq!(answer.unwrap_err().kind, FaultKind::Denied);
+        assert_eq!(asked, 1);
+    }
+}

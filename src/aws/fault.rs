@@ -54,7 +54,23 @@ where
     }
 }
 
-/// For closures that do more than one request, or read a body: they classify themselves.
+/// For closures that do more than one thing, such as reading a body after the answer: they classify each by itself.
+impl Failure for Failed {
+    fn failed(self, _: &Operation) -> Failed {
+        self
+    }
+}
+
+impl Failed {
+    /// The answer came, but its body could not be read to the end.
+    pub fn unread(operation: &Operation, error: &(dyn StdError + 'static)) -> Self {
+        let context = Context { service: operation.service, operation: operation.name };
+        let message = format!("the answer could not be read: {}", chain(error));
+        Self { fault: context.fault(FaultKind::Uncertain, message), again: false, credentials: None }
+    }
+}
+
+/// For closures that find a fault of their own.
 impl Failure for Fault {
     fn failed(self, _: &Operation) -> Failed {
         Failed { fault: self, again: false, credentials: None }

@@ -117,8 +117,6 @@ impl Attempts {
         }
     }
 
-    /// The fault of a call that is ended from outside, before or between attempts.
-
     fn by_rule(&mut self, fault: &Fault, now: Instant, jitter: f64) -> Option<Next> {
         if fault.kind == FaultKind::Uncertain {
             return None;

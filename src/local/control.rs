@@ -49,8 +49,8 @@ pub enum Status {
     },
     /// It does not run and was killed: the next run has what was saved about a second before, or nothing.
     Killed,
-    /// Another command is starting it.
-    Starting,
+    /// Another command is starting or stopping it.
+    Busy,
     /// It answers.
     Running {
         /// Where.
@@ -116,7 +116,7 @@ impl Local {
         Ok(match (unlocked, self.record()) {
             (true, Some(_)) => Status::Killed,
             (true, None) => Status::Stopped { data: holds_something(&self.data()) },
-            (false, None) => Status::Starting,
+            (false, None) => Status::Busy,
             (false, Some(identity)) if answers(&identity) => {
                 Status::Running { endpoint: identity.endpoint(), pid: identity.pid, version: identity.version }
             }
@@ -176,7 +176,7 @@ impl Local {
         self.directory.join("emulator.log")
     }
 
-    fn start(&self, lock: File, environment: &Environment, progress: &dyn Fn(&str)) -> Result<Endpoint, LocalError> {
+    fn start(&self, lock: Lock, environment: &Environment, progress: &dyn Fn(&str)) -> Result<Endpoint, LocalError> {
         let record = self.directory.join("emulator.json");
         if record.exists() {
             progress("the private AWS was killed: it goes on with what it had saved until about a second before");
@@ -202,7 +202,7 @@ impl Local {
             .args(["daemon", &new_run()])
             .arg(&record)
             // The lock goes with the file: from here on it is the emulator's, whatever becomes of this process.
-            .stdin(Stdio::from(lock))
+            .stdin(lock.hand_over().map_or_else(Stdio::null, Stdio::from))
             .stdout(Stdio::piped())
             .stderr(open_log(&log)?)
             .spawn()
@@ -260,7 +260,7 @@ impl Local {
     }
 
     /// The lock, if no emulator and no starter has it. The file is never deleted.
-    fn try_lock(&self) -> Result<Option<File>, LocalError> {
+    fn try_lock(&self) -> Result<Option<Lock>, LocalError> {
         let path = self.directory.join("emulator.lock");
         let file = OpenOptions::new()
             .create(true)
@@ -271,7 +271,7 @@ impl Local {
             .open(&path)
             .map_err(LocalError::file("open", &path))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
+            Ok(()) => Ok(Some(Lock(Some(file)))),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(source)) => Err(LocalError::File { action: "lock", path, source }),
         }
@@ -280,6 +280,27 @@ impl Local {
     /// What `emulator.json` says; nothing if it is not there or not ours.
     fn record(&self) -> Option<Identity> {
         serde_json::from_slice(&fs::read(self.directory.join("emulator.json")).ok()?).ok()
+    }
+}
+
+/// The lock, until it is dropped or handed over.
+///
+/// Closing the file would not do: a process that another thread is just starting has a copy of it for a moment, and
+/// the lock is gone only with the last copy.
+#[derive(Debug)]
+struct Lock(Option<File>);
+
+impl Lock {
+    /// The locked file, for a process that shall have the lock for as long as it lives.
+    fn hand_over(mut self) -> Option<File> {
+        self.0.take()
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing it, which follows, is the other way to give it back.
+        let _ = self.0.take().map(|file| file.unlock());
     }
 }
 
@@ -369,10 +390,10 @@ mod tests {
     }
 
     #[test]
-    fn a_held_lock_without_a_record_is_a_start() {
+    fn a_held_lock_without_a_record_is_a_start_or_an_end() {
         let (_folder, local) = local();
         let _lock = local.try_lock().unwrap().unwrap();
-        assert_eq!(local.status().unwrap(), Status::Starting);
+        assert_eq!(local.status().unwrap(), Status::Busy);
     }
 
     #[test]

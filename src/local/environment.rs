@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -24,7 +25,7 @@ const LEADS_ASTRAY: [&str; 7] =
 
 /// A complete environment: a folder with Python, ministack and boto3.
 ///
-/// It is named by the digest of what it holds, so that another version of s3stack has another one.
+/// It is named by the digest of its packages: a version of s3stack that needs others has another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
     directory: PathBuf,
@@ -40,7 +41,11 @@ impl Environment {
     /// The environment in the user's cache if it is there and whole.
     pub(super) fn existing() -> Result<Option<Self>, LocalError> {
         let environment = Self { directory: cache_directory()?.join("local").join(name()) };
-        Ok(environment.is_complete().then_some(environment))
+        if !environment.is_complete() {
+            return Ok(None);
+        }
+        environment.write_bootstrap()?;
+        Ok(Some(environment))
     }
 
     /// The interpreter.
@@ -48,9 +53,25 @@ impl Environment {
         self.directory.join("bin").join("python")
     }
 
-    /// The program that starts the emulator.
+    /// The program that starts the emulator, named by what it says: versions of s3stack that need the same packages
+    /// share an environment.
     pub(super) fn bootstrap(&self) -> PathBuf {
-        self.directory.join("bootstrap.py")
+        self.directory.join(format!("bootstrap-{}.py", digest(BOOTSTRAP)))
+    }
+
+    fn write_bootstrap(&self) -> Result<(), LocalError> {
+        let path = self.bootstrap();
+        if path.exists() {
+            return Ok(());
+        }
+        // In one step: another process may be about to run it.
+        let write = || -> std::io::Result<()> {
+            let mut file = tempfile::NamedTempFile::new_in(&self.directory)?;
+            file.write_all(BOOTSTRAP.as_bytes())?;
+            file.persist(&path)?;
+            Ok(())
+        };
+        write().map_err(LocalError::file("write", &path))
     }
 
     fn prepare(
@@ -60,6 +81,7 @@ impl Environment {
     ) -> Result<Self, LocalError> {
         let environment = Self { directory: root.join(name()) };
         if environment.is_complete() {
+            environment.write_bootstrap()?;
             return Ok(environment);
         }
         fs::create_dir_all(root).map_err(LocalError::file("create", root))?;
@@ -69,6 +91,7 @@ impl Environment {
             progress("installing the private AWS (ministack 1.5.33, 90 MB, once per machine)");
             environment.make(install)?;
         }
+        environment.write_bootstrap()?;
         Ok(environment)
     }
 
@@ -79,7 +102,6 @@ impl Environment {
         }
         fs::create_dir(directory).map_err(LocalError::file("create", directory))?;
         install(directory)?;
-        fs::write(self.bootstrap(), BOOTSTRAP).map_err(LocalError::file("write", &self.bootstrap()))?;
         let interpreter = self.interpreter().unwrap_or_default();
         let marker = directory.join(COMPLETE);
         fs::write(&marker, interpreter.as_encoded_bytes()).map_err(LocalError::file("write", &marker))
@@ -100,11 +122,14 @@ impl Environment {
     }
 }
 
-/// `ministack-` and the digest of everything that goes into the environment.
+/// `ministack-` and the digest of all packages.
 fn name() -> String {
-    let digest = Sha256::new().chain_update(REQUIREMENTS).chain_update([0]).chain_update(BOOTSTRAP).finalize();
-    let digest: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("ministack-{digest}")
+    format!("ministack-{}", digest(REQUIREMENTS))
+}
+
+/// Sixteen hexadecimal digits of the SHA-256.
+fn digest(text: &str) -> String {
+    Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn cache_directory() -> Result<PathBuf, LocalError> {

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use s3stack::aws::{CallEvent, Clients, Gate, Observer, Operation, Policy, RetryRule, Session, Settings};
+use s3stack::aws::{
+    CallEvent, Clients, Failed, Failure, Gate, Observer, Operation, Policy, RetryRule, Session, Settings,
+};
 use s3stack_engine::fault::{Fault, FaultKind};
 use server::{Reply, Server};
 use tokio::sync::Barrier;
@@ -159,6 +161,41 @@ async fn a_modelled_error_and_an_unmodelled_one_are_read_alike() {
         let fault = create_role(&session, CREATE_ROLE).await.unwrap_err();
         assert_eq!((fault.kind, fault.code.as_deref(), fault.message.as_str()), (kind, Some(code), "text"));
     }
+}
+
+#[tokio::test]
+async fn an_error_in_json_is_read_alike() {
+    const CREATE: Operation = Operation::once("logs", "CreateLogGroup");
+    let server = Server::start(vec![Reply::Answer {
+        status: 400,
+        headers: vec![("x-amzn-requestid", "AWSREQUEST".into())],
+        body: r#"{"__type":"ResourceAlreadyExistsException","message":"The specified log group already exists"}"#
+            .into(),
+    }])
+    .await;
+    let session = session(&server.url).await;
+    let call = || session.logs().create_log_group().log_group_name("g").send();
+    let fault = session.call(CREATE, call).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Conflict);
+    assert_eq!(fault.code.as_deref(), Some("ResourceAlreadyExistsException"));
+    assert_eq!(fault.request_id.as_deref(), Some("AWSREQUEST"));
+    assert_eq!(session.clients().calls().actions().first().map(String::as_str), Some("logs:CreateLogGroup"));
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_while_it_is_read_is_read_again() {
+    const GET: Operation = Operation::read("s3", "GetObject");
+    let whole = Reply::Answer { status: 200, headers: vec![], body: "state".into() };
+    let server = Server::start(vec![Reply::CutInside, whole]).await;
+    let session = session(&server.url).await;
+    let read = || async {
+        let answer = session.s3().get_object().bucket("bucket").key("k").send().await;
+        let body = answer.map_err(|error| error.failed(&GET))?.body;
+        body.collect().await.map_err(|error| Failed::unread(&GET, &error))
+    };
+    let body = session.call(GET, read).await.unwrap();
+    assert_eq!(&body.into_bytes()[..], b"state");
+    assert_eq!(server.requests().len(), 2);
 }
 
 #[tokio::test]

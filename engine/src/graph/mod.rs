@@ -1,5 +1,11 @@
 //! The resource graph: every block evaluated as far as anything can be known before it exists.
 
+pub mod build;
+mod evaluate;
 pub mod model;
+pub mod names;
+mod order;
+mod world;
 
+pub use build::{Files, Inputs, build};
 pub use model::*;

@@ -1,0 +1,273 @@
+//! From stack to graph.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::evaluate::Evaluator;
+use super::model::{Graph, Node};
+use super::world::World;
+use super::{names, order};
+use crate::address::{Address, Path};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::resource::{Contribution, Facts, FileContent, Registry, Resource, ResourceType};
+use crate::schema::validate::{Problem, validate};
+use crate::stack::{Block, Node as SourceNode, Stack, locate};
+use crate::state::State;
+use crate::value::{Map, Secret, Value};
+
+/// The files of the stack folder. The root package reads them; the engine only asks.
+pub trait Files {
+    /// A file, or a folder with its files. The error says in words why it cannot be used.
+    fn content(&self, path: &str) -> Result<Arc<FileContent>, String>;
+}
+
+/// Everything a graph is made from.
+pub struct Inputs<'a> {
+    /// The stack's files.
+    pub stack: &'a Stack,
+    /// The values of its variables.
+    pub variables: &'a IndexMap<String, Value>,
+    /// Where and as whom it runs.
+    pub facts: Facts,
+    /// The tags of stack and environment.
+    pub tags: Map,
+    /// The types there are.
+    pub registry: &'a dyn Registry,
+    /// The stack folder.
+    pub files: &'a dyn Files,
+    /// What was made before: it knows attributes that AWS made and the default names in use.
+    pub state: &'a State,
+    /// The resources whose AWS-made attributes in state must not be used, because they will be made anew.
+    pub forget: &'a BTreeSet<Address>,
+}
+
+/// Evaluates the whole stack. The graph is complete only if there is no error.
+pub fn build(inputs: &Inputs<'_>) -> (Graph, Diagnostics) {
+    let mut evaluator = Evaluator::new(inputs);
+    evaluator.blocks = switched_on(&evaluator);
+    let resources = resources(&evaluator);
+    let contributions = contributions(&evaluator, &resources);
+    let world = World {
+        facts: evaluator.facts(),
+        resources: &resources,
+        contributions: &contributions,
+        registry: inputs.registry,
+        files: inputs.files,
+    };
+    let mut nodes = BTreeMap::new();
+    for (address, block) in &evaluator.blocks {
+        if let (Some(kind), Some(resource)) = (evaluator.kind(address), resources.get(address)) {
+            nodes.insert(address.clone(), node(&evaluator, &world, kind, block, resource));
+        }
+    }
+    let outputs = outputs(&evaluator);
+    let mut diagnostics = evaluator.diagnostics.into_inner();
+    names::unique(&nodes, inputs.registry, &mut diagnostics);
+    order::cycles(&nodes, &mut diagnostics);
+    (Graph { nodes, outputs }, diagnostics)
+}
+
+/// The blocks whose `when` does not switch them off.
+fn switched_on<'a>(evaluator: &Evaluator<'a>) -> BTreeMap<Address, &'a Block> {
+    let on = |block: &Block| {
+        let Some(when) = &block.reserved.when else { return true };
+        match evaluator.node(when, &Path::of("when"), None) {
+            Value::Bool(on) => on,
+            other => {
+                evaluator.report(
+                    Diagnostic::error("S3S-R6", format!("`when` must be true or false, this is {}", other.kind()))
+                        .at(when.span.clone())
+                        .on(&block.address)
+                        .note("It is decided before anything is planned, so it may use var, env, stack and aws only."),
+                );
+                true
+            }
+        }
+    };
+    evaluator
+        .inputs
+        .stack
+        .blocks
+        .iter()
+        .filter(|(_, block)| on(block))
+        .map(|(address, block)| (address.clone(), block))
+        .collect()
+}
+
+fn resources(evaluator: &Evaluator<'_>) -> BTreeMap<Address, Resource> {
+    let mut resources = BTreeMap::new();
+    for (address, block) in &evaluator.blocks {
+        let Some(kind) = evaluator.kind(address) else { continue };
+        let schema = kind.schema();
+        let names = || schema.properties.iter().filter(|(_, property)| !property.derived).map(|(name, _)| name);
+        let mut raw: Map = names().map(|name| (name.clone(), evaluator.raw_of(address, name))).collect();
+        // Keys that the schema does not know are reported by validation too, at their places.
+        for (key, entry) in block.body.iter().filter(|(key, _)| !schema.properties.contains_key(*key)) {
+            raw.insert(key.clone(), evaluator.node(&entry.node, &Path::of(key.clone()), None));
+        }
+        raw.retain(|_, value| !value.is_null());
+        for problem in validate(schema, &Value::Map(raw)) {
+            evaluator.report(located(&problem, block));
+        }
+        let properties: Map = names()
+            .map(|name| (name.clone(), evaluator.property(address, name)))
+            .filter(|(_, value)| !value.is_null())
+            .collect();
+        let attributes =
+            schema.attributes.keys().map(|name| (name.clone(), evaluator.attribute(address, name))).collect();
+        let references = evaluator.references_of(address);
+        resources.insert(address.clone(), Resource { address: address.clone(), properties, attributes, references });
+    }
+    resources
+}
+
+fn contributions(
+    evaluator: &Evaluator<'_>,
+    resources: &BTreeMap<Address, Resource>,
+) -> BTreeMap<Address, Vec<Contribution>> {
+    let none = BTreeMap::new();
+    let world = World {
+        facts: evaluator.facts(),
+        resources,
+        contributions: &none,
+        registry: evaluator.inputs.registry,
+        files: evaluator.inputs.files,
+    };
+    let mut all: BTreeMap<Address, Vec<Contribution>> = BTreeMap::new();
+    for (address, resource) in resources {
+        let Some(kind) = evaluator.kind(address) else { continue };
+        for contribution in kind.contributions(resource, &world) {
+            all.entry(contribution.to.clone()).or_default().push(contribution);
+        }
+    }
+    all
+}
+
+fn node(
+    evaluator: &Evaluator<'_>,
+    world: &World<'_>,
+    kind: &dyn ResourceType,
+    block: &Block,
+    resource: &Resource,
+) -> Node {
+    let address = &block.address;
+    let descriptor = kind.descriptor();
+    let schema = kind.schema();
+    let report = |problems: Vec<Problem>| problems.iter().for_each(|problem| evaluator.report(located(problem, block)));
+    report(kind.check(resource, world));
+    let managed = kind.managed(resource, world).unwrap_or_else(|problems| {
+        report(problems);
+        Map::new()
+    });
+    let mut waits_for = BTreeMap::new();
+    let mut binds = BTreeSet::new();
+    for (other, paths) in evaluator.edges_of(address) {
+        if paths.iter().any(|path| schema.names_principal(path)) {
+            binds.insert(other.clone());
+        }
+        if let Some(path) = paths.into_iter().find(|path| schema.delays(path)) {
+            waits_for.insert(other, path);
+        }
+    }
+    for (other, span) in &block.reserved.depends_on {
+        if evaluator.blocks.contains_key(other) {
+            waits_for.entry(other.clone()).or_insert_with(|| Path::of("depends_on"));
+        } else {
+            evaluator.report(Diagnostic::error("S3S-R1", format!("there is no {other}")).at(span.clone()).on(address));
+        }
+    }
+    let name_given = descriptor.naming.is_some_and(|naming| {
+        block.body.contains_key(naming.property) && !evaluator.raw_of(address, naming.property).is_null()
+    });
+    if let Some(naming) = descriptor.naming
+        && !resource.property(naming.property).is_known()
+        && !evaluator.diagnostics.borrow().has_errors()
+    {
+        evaluator.report(
+            Diagnostic::error("S3S-N2", format!("the {} cannot depend on what AWS makes", naming.property))
+                .at(locate(block, &Path::of(naming.property)))
+                .on(address),
+        );
+    }
+    let flag = |node: &Option<SourceNode>, name: &str| match node
+        .as_ref()
+        .map(|node| (node, evaluator.node(node, &Path::of(name), None)))
+    {
+        None | Some((_, Value::Null)) => false,
+        Some((_, Value::Bool(value))) => value,
+        Some((node, other)) => {
+            evaluator.report(
+                Diagnostic::error("S3S-V2", format!("`{name}` must be true or false, this is {}", other.kind()))
+                    .at(node.span.clone())
+                    .on(address),
+            );
+            false
+        }
+    };
+    let import =
+        block.reserved.import.as_ref().and_then(|node| match evaluator.node(node, &Path::of("import"), None) {
+            Value::String(id) => Some(id),
+            _ => {
+                evaluator.report(
+                    Diagnostic::error("S3S-V2", "`import` must be the identifier of an existing resource")
+                        .at(node.span.clone())
+                        .on(address),
+                );
+                None
+            }
+        });
+    let written =
+        |name: &String| block.body.contains_key(name) || schema.properties.get(name).is_some_and(|one| one.derived);
+    Node {
+        defaulted: managed.keys().filter(|name| !written(name)).cloned().collect(),
+        managed,
+        memory: schema
+            .properties
+            .iter()
+            .filter(|(_, property)| property.memory)
+            .map(|(name, _)| (name.clone(), resource.property(name).clone()))
+            .filter(|(_, value)| !value.is_null())
+            .collect(),
+        physical_id: evaluator.attribute(address, descriptor.physical_id),
+        named: name_given,
+        region: if descriptor.global { String::new() } else { evaluator.facts().region.clone() },
+        waits_for,
+        binds,
+        protect: flag(&block.reserved.protect, "protect"),
+        retain: flag(&block.reserved.retain, "retain"),
+        ignore_changes: block.reserved.ignore_changes.iter().map(|(path, _)| path.clone()).collect(),
+        moved_from: block.reserved.moved_from.iter().map(|(from, _)| from.clone()).collect(),
+        import,
+        span: Some(block.span.clone()),
+        property_spans: block.body.iter().map(|(name, entry)| (name.clone(), entry.node.span.clone())).collect(),
+        resource: resource.clone(),
+    }
+}
+
+fn outputs(evaluator: &Evaluator<'_>) -> Map {
+    let mut outputs = Map::new();
+    for (name, output) in &evaluator.inputs.stack.outputs {
+        let value = evaluator.node(&output.value, &Path::of(name.clone()), None);
+        if value.is_sensitive() && !output.sensitive {
+            evaluator.report(
+                Diagnostic::error("S3S-V10", format!("output `{name}` would show a secret"))
+                    .at(output.value.span.clone())
+                    .help(format!("write it as `{name} = {{ value = …, sensitive = true }}`")),
+            );
+        }
+        outputs.insert(name.clone(), if output.sensitive { Value::Secret(Secret::new(value)) } else { value });
+    }
+    outputs
+}
+
+/// A problem with its place.
+fn located(problem: &Problem, block: &Block) -> Diagnostic {
+    let mut diagnostic = Diagnostic::error(problem.code, problem.message.clone())
+        .at(locate(block, &problem.path))
+        .on(&block.address)
+        .property(&problem.path);
+    diagnostic.help.clone_from(&problem.help);
+    diagnostic
+}

@@ -1,0 +1,364 @@
+//! Evaluates properties and attributes, each when it is first asked for.
+//!
+//! Evaluation is lazy property by property, because blocks may name each other: `s3.bucket.logs` logs into
+//! `s3.bucket.access_logs`, whose name is made from the name of the first.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+
+use super::build::Inputs;
+use super::names::default_name;
+use crate::address::{Address, Path, Step};
+use crate::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
+use crate::expression::{Budget, Scope};
+use crate::resource::{Facts, ResourceType};
+use crate::schema::{Property, Shape};
+use crate::stack::{Block, Node, evaluate_at};
+use crate::state::Instance;
+use crate::value::{Map, Unknown, Value};
+
+/// One thing that is evaluated: a property or attribute of a resource.
+type Slot = (Address, String);
+
+/// Evaluates a stack.
+pub struct Evaluator<'a> {
+    pub inputs: &'a Inputs<'a>,
+    /// The blocks that count, by address.
+    pub blocks: BTreeMap<Address, &'a Block>,
+    /// Everything found wrong.
+    pub diagnostics: RefCell<Diagnostics>,
+    /// Properties as written, with references as [`Value::Reference`].
+    raw: RefCell<HashMap<Slot, Value>>,
+    /// Properties and attributes with references resolved.
+    values: RefCell<HashMap<Slot, Value>>,
+    /// What is being evaluated, outermost first.
+    under_way: RefCell<Vec<Slot>>,
+    /// Who names whom, and in which property.
+    edges: RefCell<BTreeMap<Address, BTreeMap<Address, Vec<Path>>>>,
+    /// Which resource stands at which path of reference properties.
+    references: RefCell<BTreeMap<Address, BTreeMap<Path, Address>>>,
+    budget: RefCell<Budget>,
+}
+
+impl<'a> Evaluator<'a> {
+    pub fn new(inputs: &'a Inputs<'a>) -> Self {
+        Self {
+            inputs,
+            blocks: BTreeMap::new(),
+            diagnostics: RefCell::default(),
+            raw: RefCell::default(),
+            values: RefCell::default(),
+            under_way: RefCell::default(),
+            edges: RefCell::default(),
+            references: RefCell::default(),
+            budget: RefCell::new(Budget::default()),
+        }
+    }
+
+    pub fn kind(&self, address: &Address) -> Option<&'a dyn ResourceType> {
+        self.inputs.registry.get(address.type_name.as_str())
+    }
+
+    /// The facts for a resource; those of a global type still name the stack's region.
+    pub fn facts(&self) -> &Facts {
+        &self.inputs.facts
+    }
+
+    /// The instance of a block, under its own address or an earlier one.
+    pub fn instance(&self, address: &Address) -> Option<&'a Instance> {
+        let instances = &self.inputs.state.instances;
+        instances.get(address).or_else(|| {
+            let block = self.blocks.get(address)?;
+            block.reserved.moved_from.iter().find_map(|(from, _)| instances.get(from))
+        })
+    }
+
+    pub fn edges_of(&self, address: &Address) -> BTreeMap<Address, Vec<Path>> {
+        self.edges.borrow().get(address).cloned().unwrap_or_default()
+    }
+
+    pub fn references_of(&self, address: &Address) -> BTreeMap<Path, Address> {
+        self.references.borrow().get(address).cloned().unwrap_or_default()
+    }
+
+    pub fn raw_of(&self, address: &Address, name: &str) -> Value {
+        self.property(address, name);
+        self.raw.borrow().get(&(address.clone(), name.to_owned())).cloned().unwrap_or_default()
+    }
+
+    pub fn report(&self, diagnostic: Diagnostic) {
+        self.diagnostics.borrow_mut().push(diagnostic);
+    }
+
+    /// A property, defaults and stack tags included; null when there is none.
+    pub fn property(&self, address: &Address, name: &str) -> Value {
+        self.once(address, name, || {
+            let (Some(block), Some(kind)) = (self.blocks.get(address), self.kind(address)) else { return Value::Null };
+            let Some(property) = kind.schema().properties.get(name) else { return Value::Null };
+            let written = match block.body.get(name) {
+                Some(entry) => self.node(&entry.node, &Path::of(name), Some(address)),
+                None => Value::Null,
+            };
+            let raw = if written.is_null() { self.default(kind, address, name, property) } else { written };
+            let raw = if name == "tags" && kind.descriptor().taggable { self.with_stack_tags(raw) } else { raw };
+            self.raw.borrow_mut().insert((address.clone(), name.to_owned()), raw.clone());
+            self.resolve_references(raw, property, &Path::of(name), address)
+        })
+    }
+
+    /// An attribute, or a property of that name.
+    pub fn attribute(&self, address: &Address, name: &str) -> Value {
+        let Some(kind) = self.kind(address) else { return Value::Null };
+        let Some(attribute) = kind.schema().attributes.get(name) else { return self.property(address, name) };
+        if attribute.made_by_aws {
+            let known = self.instance(address).filter(|_| !self.inputs.forget.contains(address));
+            return known.and_then(|instance| instance.attributes.get(name)).cloned().unwrap_or_else(|| {
+                Value::Unknown(Unknown::Attribute {
+                    address: address.clone(),
+                    name: name.to_owned(),
+                    sensitive: attribute.sensitive,
+                })
+            });
+        }
+        // An attribute may be predicted from a property of its own name, so the two have separate slots.
+        self.once(address, &format!("={name}"), || {
+            kind.predict(name, self.facts(), &mut |property| self.property(address, property))
+        })
+    }
+
+    /// Evaluates a slot once; a slot that needs itself is a cycle.
+    fn once(&self, address: &Address, name: &str, evaluate: impl FnOnce() -> Value) -> Value {
+        let slot = (address.clone(), name.to_owned());
+        if let Some(value) = self.values.borrow().get(&slot) {
+            return value.clone();
+        }
+        let begun = self.under_way.borrow().iter().position(|other| *other == slot);
+        if let Some(begun) = begun {
+            let words: Vec<String> = self.under_way.borrow()[begun..]
+                .iter()
+                .chain([&slot])
+                .map(|(address, name)| format!("{address}.{}", name.trim_start_matches('=')))
+                .collect();
+            let span =
+                self.blocks.get(address).and_then(|block| block.body.get(name).map(|entry| entry.key_span.clone()));
+            self.report(
+                Diagnostic::error("S3S-R4", format!("this is made from itself: {}", words.join(" → ")))
+                    .at(span)
+                    .on(address)
+                    .help("write one of these values out"),
+            );
+            return poison(address, name);
+        }
+        self.under_way.borrow_mut().push(slot.clone());
+        let value = evaluate();
+        self.under_way.borrow_mut().pop();
+        self.values.borrow_mut().insert(slot, value.clone());
+        value
+    }
+
+    fn default(&self, kind: &dyn ResourceType, address: &Address, name: &str, property: &Property) -> Value {
+        if let Some(naming) = kind.descriptor().naming.filter(|naming| naming.property == name) {
+            // A name that AWS already has wins over the one that would be made today: renaming the block or the stack
+            // is no reason to replace a bucket.
+            let existing = self.instance(address).filter(|instance| !instance.named);
+            return match existing.and_then(|instance| instance.attributes.get(name)) {
+                Some(name) => name.clone(),
+                None => default_name(self.facts(), address, &naming).into(),
+            };
+        }
+        property.default.clone().unwrap_or_default()
+    }
+
+    fn with_stack_tags(&self, tags: Value) -> Value {
+        let own = match tags {
+            Value::Map(map) => map,
+            Value::Null => Map::new(),
+            other => return other,
+        };
+        let all: Map = self.inputs.tags.clone().into_iter().chain(own).collect();
+        if all.is_empty() { Value::Null } else { Value::Map(all) }
+    }
+
+    /// Replaces references by the attribute that stands for them, where the schema names one.
+    fn resolve_references(&self, value: Value, property: &Property, path: &Path, owner: &Address) -> Value {
+        match (value, &property.shape) {
+            (Value::Reference(address), shape) => {
+                self.references.borrow_mut().entry(owner.clone()).or_default().insert(path.clone(), address.clone());
+                match reference_attribute(shape) {
+                    Some(attribute) if self.blocks.contains_key(&address) => self.attribute(&address, attribute),
+                    _ => Value::Reference(address),
+                }
+            }
+            (Value::List(list), shape) => Value::List(
+                list.into_iter()
+                    .enumerate()
+                    .map(|(at, item)| match shape.step(&Step::Index(at)) {
+                        Some(inner) => self.resolve_references(item, inner, &path.index(at), owner),
+                        None => item,
+                    })
+                    .collect(),
+            ),
+            (Value::Map(map), shape) => Value::Map(
+                map.into_iter()
+                    .map(|(key, item)| {
+                        let item = match shape.step(&Step::Key(key.clone())) {
+                            Some(inner) => self.resolve_references(item, inner, &path.key(key.clone()), owner),
+                            None => item,
+                        };
+                        (key, item)
+                    })
+                    .collect(),
+            ),
+            (value, _) => value,
+        }
+    }
+
+    /// Evaluates a part of a file. Errors are reported, and what is wrong becomes unknown so that it causes no more.
+    pub fn node(&self, node: &Node, path: &Path, owner: Option<&Address>) -> Value {
+        // The budget is lent for one node at a time: evaluating one may evaluate others.
+        let mut budget = std::mem::take(&mut *self.budget.borrow_mut());
+        let scope_at = |path: &Path| -> Box<dyn Scope + '_> {
+            Box::new(BlockScope { evaluator: self, owner: owner.cloned(), path: path.clone() })
+        };
+        let result = evaluate_at(node, path, &scope_at, &mut budget);
+        *self.budget.borrow_mut() = budget;
+        result.unwrap_or_else(|found| {
+            for mut diagnostic in found.0 {
+                diagnostic.span.get_or_insert_with(|| node.span.clone());
+                diagnostic.address = diagnostic.address.or_else(|| owner.cloned());
+                self.report(diagnostic);
+            }
+            Value::Unknown(Unknown::Expression { source: String::new(), scope: BTreeMap::new() })
+        })
+    }
+
+    fn note_edge(&self, owner: Option<&Address>, to: &Address, path: &Path) {
+        if let Some(owner) = owner.filter(|owner| *owner != to) {
+            let mut edges = self.edges.borrow_mut();
+            let paths = edges.entry(owner.clone()).or_default().entry(to.clone()).or_default();
+            if !paths.contains(path) {
+                paths.push(path.clone());
+            }
+        }
+    }
+}
+
+/// Stands for what could not be evaluated, so that one mistake is reported once.
+fn poison(address: &Address, name: &str) -> Value {
+    Value::Unknown(Unknown::Attribute { address: address.clone(), name: name.to_owned(), sensitive: false })
+}
+
+fn reference_attribute(shape: &Shape) -> Option<&str> {
+    match shape {
+        Shape::Reference(rules) => rules.attribute.as_deref(),
+        Shape::Choice(shapes) => shapes.iter().find_map(reference_attribute),
+        _ => None,
+    }
+}
+
+/// What names mean inside one block, or in an output.
+struct BlockScope<'s> {
+    evaluator: &'s Evaluator<'s>,
+    owner: Option<Address>,
+    path: Path,
+}
+
+impl BlockScope<'_> {
+    fn missing(&self, span: Option<&Span>, what: String, help: Option<String>) -> Box<Diagnostic> {
+        let mut diagnostic = Diagnostic::error("S3S-R1", what).at(span.cloned());
+        diagnostic.help = help;
+        Box::new(diagnostic)
+    }
+
+    fn member(&self, address: &Address, name: &str, span: Option<&Span>) -> Result<Value, Box<Diagnostic>> {
+        let evaluator = self.evaluator;
+        let Some(kind) = evaluator.kind(address) else {
+            return Err(self.missing(span, format!("there is no {address}"), None));
+        };
+        let schema = kind.schema();
+        let known = schema.attributes.contains_key(name) || schema.properties.get(name).is_some_and(|one| !one.derived);
+        if !known {
+            let names = schema.attributes.keys().chain(schema.properties.keys()).map(String::as_str);
+            let help = did_you_mean(name, names).map(|near| format!("did you mean `{near}`?"));
+            return Err(self.missing(span, format!("{} has no attribute `{name}`", address.type_name), help));
+        }
+        evaluator.note_edge(self.owner.as_ref(), address, &self.path);
+        Ok(evaluator.attribute(address, name))
+    }
+}
+
+impl Scope for BlockScope<'_> {
+    fn resolve(&self, steps: &[Step], span: Option<&Span>) -> Result<(Value, usize), Box<Diagnostic>> {
+        let evaluator = self.evaluator;
+        let facts = evaluator.facts();
+        let words: Vec<&str> = steps
+            .iter()
+            .map_while(|step| match step {
+                Step::Key(key) => Some(key.as_str()),
+                Step::Index(_) => None,
+            })
+            .collect();
+        let of = |names: &[&str], given: &str, root: &str| {
+            let help = did_you_mean(given, names.iter().copied()).map(|near| format!("did you mean `{root}.{near}`?"));
+            self.missing(span, format!("there is no `{root}.{given}`"), help)
+        };
+        match words.as_slice() {
+            ["var", name, ..] => match evaluator.inputs.variables.get(*name) {
+                Some(value) => Ok((value.clone(), 2)),
+                None => {
+                    let names: Vec<&str> = evaluator.inputs.variables.keys().map(String::as_str).collect();
+                    Err(of(&names, name, "var"))
+                }
+            },
+            ["env", ..] => Ok((facts.environment.clone().into(), 1)),
+            ["stack", "name", ..] => Ok((facts.stack.clone().into(), 2)),
+            ["stack", name, ..] => Err(of(&["name"], name, "stack")),
+            ["aws", "account_id", ..] => Ok((facts.account_id.clone().into(), 2)),
+            ["aws", "region", ..] => Ok((facts.region.clone().into(), 2)),
+            ["aws", "partition", ..] => Ok((facts.partition.clone().into(), 2)),
+            ["aws", name, ..] => Err(of(&["account_id", "region", "partition"], name, "aws")),
+            ["self", name, ..] => match &self.owner {
+                Some(owner) => Ok((self.member(owner, name, span)?, 2)),
+                None => Err(self.missing(span, "`self` stands for a resource, and here is none".into(), None)),
+            },
+            [service, kind, name, rest @ ..]
+                if evaluator.inputs.registry.get(&format!("{service}.{kind}")).is_some() =>
+            {
+                let address = Address::root(format!("{service}.{kind}"), *name);
+                if !evaluator.blocks.contains_key(&address) {
+                    let off = evaluator.inputs.stack.blocks.contains_key(&address);
+                    let all: Vec<String> = evaluator.blocks.keys().map(ToString::to_string).collect();
+                    let near = did_you_mean(&address.to_string(), all.iter().map(String::as_str)).map(str::to_owned);
+                    return Err(if off {
+                        self.missing(span, format!("{address} is switched off by its `when`"), None)
+                    } else {
+                        self.missing(
+                            span,
+                            format!("there is no {address}"),
+                            near.map(|near| format!("did you mean `{near}`?")),
+                        )
+                    });
+                }
+                match rest {
+                    [member, ..] => Ok((self.member(&address, member, span)?, 4)),
+                    [] => {
+                        evaluator.note_edge(self.owner.as_ref(), &address, &self.path);
+                        Ok((Value::Reference(address), 3))
+                    }
+                }
+            }
+            _ => {
+                let shown = words.iter().take(3).copied().collect::<Vec<_>>().join(".");
+                Err(self.missing(
+                    span,
+                    format!("`{shown}` is not a name in scope"),
+                    Some("there are var, env, stack, aws, self, and addresses such as s3.bucket.data".into()),
+                ))
+            }
+        }
+    }
+
+    fn attribute(&self, resource: &Address, name: &str, span: Option<&Span>) -> Result<Value, Box<Diagnostic>> {
+        self.member(resource, name, span)
+    }
+}

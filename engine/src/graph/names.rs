@@ -1,0 +1,124 @@
+//! Physical names that the tool makes, and the rule that no two resources share one.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+use super::model::Node;
+use crate::address::Address;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::resource::{Facts, NameScope, Naming, Registry};
+use crate::value::Value;
+
+/// The name of a resource whose block gives it none: stack, environment (unless it is the default one), modules, block
+/// and key, in words joined by hyphens; with the account id where strangers compete for names. Over the limit it is cut,
+/// and six characters of a digest keep it unique.
+pub fn default_name(facts: &Facts, address: &Address, naming: &Naming) -> String {
+    let mut words = vec![facts.stack.clone()];
+    if facts.environment != "default" {
+        words.push(facts.environment.clone());
+    }
+    for step in &address.module.0 {
+        words.push(step.name.clone());
+        words.extend(step.key.clone());
+    }
+    words.push(address.name.clone());
+    words.extend(address.key.clone());
+    words.extend(address.companion.iter().flat_map(|(kind, name)| [kind.clone(), name.clone()]));
+    let plain = words.join("-");
+    let name: String = plain
+        .chars()
+        .map(|c| match c {
+            c if c.is_ascii_alphanumeric() || c == '-' => c.to_ascii_lowercase(),
+            _ => '-',
+        })
+        .collect();
+    let suffix = if naming.account_suffix { format!("-{}", facts.account_id) } else { String::new() };
+    // What was changed beyond `_` to `-` could make two addresses one: then the digest tells them apart too.
+    let changed = plain.replace('_', "-") != name;
+    if name.len() + suffix.len() <= naming.max && !changed {
+        return name + &suffix;
+    }
+    let digest: String = Sha256::digest(address.to_string()).iter().map(|byte| format!("{byte:02x}")).take(3).collect();
+    let room = naming.max.saturating_sub(suffix.len() + digest.len() + 1);
+    let head: String = name.chars().take(room).collect();
+    format!("{}-{digest}{suffix}", head.trim_end_matches('-'))
+}
+
+/// Finds resources of one type that would be one thing in AWS.
+pub fn unique(nodes: &BTreeMap<Address, Node>, registry: &dyn Registry, diagnostics: &mut Diagnostics) {
+    let mut seen: BTreeMap<(String, String, String), &Address> = BTreeMap::new();
+    for (address, node) in nodes {
+        let Some(naming) = registry.get(address.type_name.as_str()).and_then(|kind| kind.descriptor().naming) else {
+            continue;
+        };
+        let Value::String(name) = node.resource.property(naming.property) else { continue };
+        let scope = match naming.scope {
+            NameScope::Partition | NameScope::Account => String::new(),
+            NameScope::Region => node.region.clone(),
+            NameScope::Parent(property) => match node.resource.property(property) {
+                Value::String(parent) => parent.clone(),
+                _ => continue,
+            },
+        };
+        let folded = if naming.ignore_case { name.to_lowercase() } else { name.clone() };
+        let Some(first) = seen.insert((address.type_name.to_string(), scope, folded), address) else { continue };
+        let place = |address: &Address| {
+            nodes.get(address).and_then(|node| node.property_spans.get(naming.property).or(node.span.as_ref()).cloned())
+        };
+        let mut diagnostic = Diagnostic::error("S3S-N1", format!("two {} have one name, {name}", address.type_name))
+            .at(place(address))
+            .on(address)
+            .label(place(first), format!("{first} has it too"))
+            .help("give one of them another name");
+        if address.type_name.as_str() == "s3.bucket" {
+            diagnostic = diagnostic
+                .note("In us-east-1 AWS would accept both, and each block would overwrite the other's settings.");
+        }
+        diagnostics.push(diagnostic);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts() -> Facts {
+        Facts {
+            partition: "aws".into(),
+            account_id: "123456789012".into(),
+            region: "us-east-1".into(),
+            stack: "eventpulse".into(),
+            environment: "prod".into(),
+        }
+    }
+
+    const BUCKET: Naming =
+        Naming { property: "name", max: 63, account_suffix: true, scope: NameScope::Partition, ignore_case: false };
+
+    #[test]
+    fn a_name_says_stack_environment_and_block() {
+        let name = default_name(&facts(), &Address::root("s3.bucket", "raw_logs"), &BUCKET);
+        assert_eq!(name, "eventpulse-prod-raw-logs-123456789012");
+    }
+
+    #[test]
+    fn a_long_name_is_cut_and_stays_unique() {
+        let long = |end: &str| {
+            default_name(&facts(), &Address::root("s3.bucket", format!("{}{end}", "x".repeat(60))), &BUCKET)
+        };
+        assert_eq!(long("a").len(), 63);
+        assert_ne!(long("a"), long("b"));
+    }
+
+    #[test]
+    fn keys_that_fold_to_one_text_stay_apart() {
+        let keyed = |key: &str| {
+            let mut address = Address::root("s3.bucket", "this");
+            address.key = Some(key.into());
+            default_name(&facts(), &address, &BUCKET)
+        };
+        assert_ne!(keyed("a/b"), keyed("a.b"));
+        assert_ne!(keyed("A"), keyed("a"));
+    }
+}

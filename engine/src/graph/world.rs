@@ -1,0 +1,35 @@
+//! What resource types see of the rest of the stack.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::build::Files;
+use crate::address::Address;
+use crate::resource::{Contribution, Facts, FileContent, Registry, Resource, ResourceType, Surroundings};
+
+/// The evaluated resources, for one of them.
+pub struct World<'a> {
+    pub facts: &'a Facts,
+    pub resources: &'a BTreeMap<Address, Resource>,
+    pub contributions: &'a BTreeMap<Address, Vec<Contribution>>,
+    pub registry: &'a dyn Registry,
+    pub files: &'a dyn Files,
+}
+
+impl Surroundings for World<'_> {
+    fn facts(&self) -> &Facts {
+        self.facts
+    }
+
+    fn resource(&self, address: &Address) -> Option<(&Resource, &dyn ResourceType)> {
+        Some((self.resources.get(address)?, self.registry.get(address.type_name.as_str())?))
+    }
+
+    fn contributions(&self, address: &Address) -> &[Contribution] {
+        self.contributions.get(address).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn file(&self, path: &str) -> Result<Arc<FileContent>, String> {
+        self.files.content(path)
+    }
+}

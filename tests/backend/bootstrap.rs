@@ -1,0 +1,1 @@
+//! The bucket that `s3stack init --backend` makes.

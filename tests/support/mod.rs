@@ -1,0 +1,5 @@
+//! What the test binaries share. Each uses some of it.
+#![allow(dead_code)]
+
+pub mod emulator;
+pub mod proxy;
