@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use aws_sdk_s3::types::{BucketLoggingStatus, LoggingEnabled};
 use s3stack_engine::address::Address;
 use s3stack_engine::fault::Fault;
+use s3stack_engine::policy::merge::Derived;
 use s3stack_engine::policy::s3::{LogSource, log_delivery};
 use s3stack_engine::resource::{Contribution, Resource, Surroundings};
 use s3stack_engine::schema::validate::Problem;
@@ -116,14 +117,57 @@ pub(super) fn contributions(resource: &Resource, around: &dyn Surroundings) -> V
         account: facts.account_id.as_str().into(),
         prefix: logging.get("prefix").clone(),
     };
-    log_delivery(&arn(facts, target_name).into(), &[source])
-        .into_iter()
-        .map(|statement| Contribution {
-            from: resource.address.clone(),
-            to: to.clone(),
-            document: "policy",
-            key: statement.sid.clone().unwrap_or_default(),
-            value: statement.to_value(),
-        })
-        .collect()
+    let statement = log_delivery(&arn(facts, target_name).into(), &source);
+    let because = format!("the access log of {}", resource.address);
+    vec![Derived::new(because, statement).into_contribution(resource.address.clone(), to.clone(), "policy")]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Around, bucket, problems};
+    use super::*;
+
+    /// The bucket `it`, which logs into another of the stack.
+    fn logging(into: &str) -> Resource {
+        let mut resource = bucket(&format!("logging = {{ bucket = '{into}', prefix = 'it/' }}"));
+        let address = format!("s3.bucket.{into}").parse().unwrap();
+        resource.references.insert(at("logging").key("bucket"), address);
+        resource
+    }
+
+    #[test]
+    fn the_target_learns_who_logs_into_it() {
+        let found = contributions(&logging("logs"), &Around::default());
+        assert_eq!((found.len(), found[0].to.to_string(), found[0].document), (1, "s3.bucket.logs".into(), "policy"));
+        let text = found[0].value.to_json().unwrap().to_string();
+        assert!(text.contains("arn:aws:s3:::logs/it/*") && text.contains("arn:aws:s3:::it-bucket"), "{text}");
+    }
+
+    #[test]
+    fn a_bucket_may_log_into_itself() {
+        let found = contributions(&logging("it"), &Around::default());
+        assert_eq!(found[0].from, found[0].to);
+    }
+
+    #[test]
+    fn an_arn_is_its_bucket_and_no_prefix_an_empty_one() {
+        let resource = bucket("logging.bucket = 'arn:aws:s3:::elsewhere'");
+        let managed = Logging.managed(&resource, &Around::default()).unwrap().unwrap();
+        assert_eq!(managed, Value::map([("bucket", Value::from("elsewhere")), ("prefix", "".into())]));
+        assert!(contributions(&resource, &Around::default()).is_empty());
+    }
+
+    #[test]
+    fn a_target_that_encrypts_with_kms_gets_no_logs() {
+        let around = |text: &str| Around { others: vec![("s3.bucket.logs", bucket(text))], ..Around::default() };
+        let check = |around: &Around| {
+            let mut found = Vec::new();
+            Logging.check(&logging("logs"), around, &mut found);
+            found.len()
+        };
+        assert_eq!(check(&around("encryption = 'aws:kms'")), 1);
+        assert_eq!(check(&around("encryption = 'AES256'")), 0);
+        assert_eq!(check(&around("")), 0);
+        assert_eq!(problems(&Logging, "", &Around::default()), [""; 0]);
+    }
 }

@@ -16,6 +16,8 @@ mod properties;
 mod public_access_block;
 mod setting;
 mod tags;
+#[cfg(test)]
+mod testing;
 mod verbs;
 mod versioning;
 

@@ -2,24 +2,26 @@
 //! need of the bucket.
 
 use async_trait::async_trait;
-use s3stack_engine::address::{Address, Path, Step};
+use s3stack_engine::address::{Path, Step};
+use s3stack_engine::diagnostic::Severity;
 use s3stack_engine::fault::Fault;
-use s3stack_engine::policy::s3::{TLS_ONLY, tls_only};
-use s3stack_engine::policy::{Document, Problem as PolicyProblem, sid, statements};
+use s3stack_engine::policy::check::{Kind, Limit, check};
+use s3stack_engine::policy::merge::{Derived, merge};
+use s3stack_engine::policy::problem::code;
+use s3stack_engine::policy::s3::tls_only;
+use s3stack_engine::policy::{Document, Problem as PolicyProblem, statements};
 use s3stack_engine::resource::{Resource, Surroundings};
 use s3stack_engine::schema::validate::Problem;
 use s3stack_engine::value::Value;
 
 use super::bucket::arn;
+use super::public_access_block;
 use super::setting::{Setting, Target, at, unbuildable, unless_absent};
 use crate::aws::{Operation, rules};
 
 const GET: Operation = Operation::read("s3", "GetBucketPolicy");
 const PUT: Operation = Operation::idempotent("s3", "PutBucketPolicy").retrying(rules::BUCKET_POLICY);
 const DELETE: Operation = Operation::idempotent("s3", "DeleteBucketPolicy").retrying(rules::BUCKET_SETTING);
-
-/// The longest policy that S3 takes.
-const MOST_BYTES: usize = 20 * 1024;
 
 /// The setting.
 pub(super) struct Policy;
@@ -36,15 +38,25 @@ impl Setting for Policy {
     }
 
     fn check(&self, resource: &Resource, around: &dyn Surroundings, problems: &mut Vec<Problem>) {
-        match merged(resource, around) {
-            Err(found) => problems.extend(found),
-            Ok(document) if document.size() > MOST_BYTES => {
-                let message = format!("the bucket policy has {} bytes; S3 takes {MOST_BYTES}", document.size());
-                let problem = Problem::new("S3S-N7", &at("statements"), message);
-                problems.push(problem.help("merge statements, or use wildcards or access points"));
+        let document = match merged(resource, around) {
+            Err(found) => return problems.extend(found),
+            Ok(document) if document.statements.is_empty() => return,
+            Ok(document) => document,
+        };
+        let found = check(&document, Kind::Bucket, Limit::BUCKET).into_iter().map(|problem| {
+            let path = statements::written_path(&document, &problem.path);
+            match problem.code {
+                // S3 refuses the whole policy then.
+                code::PUBLIC if blocks_public_policy(resource) => PolicyProblem {
+                    severity: Severity::Error,
+                    help: Some("name who may, bind it by a condition, or write `public_access_block.block_public_policy = false`".into()),
+                    path,
+                    ..problem
+                },
+                _ => PolicyProblem { path, ..problem },
             }
-            Ok(_) => {}
-        }
+        });
+        problems.extend(written(found.collect()));
     }
 
     async fn get(&self, bucket: &Target<'_>) -> Result<Value, Fault> {
@@ -80,45 +92,35 @@ impl Setting for Policy {
 }
 
 /// The whole document. Fails with everything that is wrong with the file's part.
-pub(super) fn merged(resource: &Resource, around: &dyn Surroundings) -> Result<Document, Vec<Problem>> {
+fn merged(resource: &Resource, around: &dyn Surroundings) -> Result<Document, Vec<Problem>> {
+    let mut derived = Vec::new();
+    if resource.property("tls_only").as_bool() == Some(true) {
+        derived.push(Derived::new("`tls_only`", tls_only(&own_arn(resource, around))));
+    }
+    for contribution in around.contributions(&resource.address).iter().filter(|one| one.document == "policy") {
+        derived.push(Derived::from_contribution(contribution).map_err(written)?);
+    }
+    merge(Some(in_file(resource, around)?), derived).map_err(written)
+}
+
+/// The document of the file's statements alone.
+fn in_file(resource: &Resource, around: &dyn Surroundings) -> Result<Document, Vec<Problem>> {
     let words = resource.property("statements");
-    let file = match statements::file_of(words) {
-        Some(Value::String(path)) => {
-            let content = around.file(path).map_err(|why| vec![in_file(why)])?;
-            let text = content.text.clone();
-            Some(text.ok_or_else(|| vec![in_file(format!("{path} is no text of a policy's size"))])?)
-        }
+    if words.is_null() {
+        return Ok(Document::new(Vec::new()));
+    }
+    let wrong = |why: String| vec![Problem::new("S3S-P1", &at("statements").key("file"), why)];
+    let content = match statements::file_of(words) {
+        Some(Value::String(path)) => Some((path, around.file(path).map_err(wrong)?)),
         _ => None,
     };
-    let mut document = match words {
-        Value::Null => Document::new(Vec::new()),
-        words => statements::document(words, file.as_deref())
-            .map_err(|found| found.into_iter().map(written_at_statements).collect::<Vec<_>>())?,
+    let text = match &content {
+        None => None,
+        Some((path, content)) => Some(content.text.as_deref().ok_or_else(|| {
+            wrong(format!("{path} is no policy: it has {} bytes, or is not text", content.size))
+        })?),
     };
-    let mut problems = Vec::new();
-    if resource.property("tls_only").as_bool() == Some(true) {
-        match document.statement(TLS_ONLY) {
-            None => document.statements.push(tls_only(&own_arn(resource, around))),
-            Some(_) => {
-                let message = format!("`tls_only` makes the statement `{TLS_ONLY}`, which stands here too");
-                let problem = Problem::new("S3S-P2", &at("statements").key(TLS_ONLY), message);
-                problems.push(problem.help("take it out, or write `tls_only = false`"));
-            }
-        }
-    }
-    for (key, from, value) in contributed(resource, around) {
-        if document.statement(&key).is_some() {
-            let message = format!("{from} adds a statement `{key}` to this bucket's policy, which stands here too");
-            let problem = Problem::new("S3S-P2", &at("statements").key(&key), message);
-            problems.push(problem.help("give this one another name"));
-            continue;
-        }
-        match statement(&key, &value) {
-            Ok(statement) => document.statements.push(statement),
-            Err(why) => problems.push(Problem::new("S3S-P1", &at("statements"), format!("{from}: {why}"))),
-        }
-    }
-    if problems.is_empty() { Ok(document) } else { Err(problems) }
+    statements::document(words, text).map_err(written)
 }
 
 fn own_arn(resource: &Resource, around: &dyn Surroundings) -> Value {
@@ -128,38 +130,71 @@ fn own_arn(resource: &Resource, around: &dyn Surroundings) -> Value {
     }
 }
 
-/// What others add: Sid, who adds it, and the statement, in the order of the Sids. Two that want one Sid get digests.
-fn contributed(resource: &Resource, around: &dyn Surroundings) -> Vec<(String, Address, Value)> {
-    let all = around.contributions(&resource.address).iter().filter(|one| one.document == "policy");
-    let all: Vec<_> = all.collect();
-    let wanted: Vec<_> = all.iter().map(|one| (one.key.clone(), one.from.to_string())).collect();
-    let sids = sid::unique(&wanted);
-    let mut named: Vec<_> =
-        all.into_iter().zip(sids).map(|(one, sid)| (sid, one.from.clone(), one.value.clone())).collect();
-    named.sort_by(|a, b| a.0.cmp(&b.0));
-    named
+/// Whether policies that are public are refused.
+fn blocks_public_policy(resource: &Resource) -> bool {
+    let switches = public_access_block::switches(resource.property("public_access_block"));
+    switches.get("block_public_policy").as_bool() == Some(true)
 }
 
-/// A contributed statement, under its Sid.
-fn statement(sid: &str, value: &Value) -> Result<s3stack_engine::policy::Statement, String> {
-    let document = Value::map([("Version", "2012-10-17".into()), ("Statement", Value::List(vec![value.clone()]))]);
-    let parsed = Document::parse(&document).map_err(|found| {
-        found.into_iter().map(|problem| format!("{}: {}", problem.path, problem.message)).collect::<Vec<_>>().join("; ")
-    })?;
-    let first = parsed.statements.into_iter().next().ok_or("a statement is missing")?;
-    Ok(s3stack_engine::policy::Statement { sid: Some(sid.to_owned()), ..first })
+/// Problems of the engine's, as they stand under `statements`.
+fn written(problems: Vec<PolicyProblem>) -> Vec<Problem> {
+    problems
+        .into_iter()
+        .map(|problem| Problem {
+            code: problem.code,
+            severity: problem.severity,
+            path: Path(std::iter::once(Step::Key("statements".into())).chain(problem.path.0).collect()),
+            message: problem.message,
+            help: problem.help.or(problem.note),
+        })
+        .collect()
 }
 
-fn in_file(why: String) -> Problem {
-    Problem::new("S3S-P1", &at("statements").key("file"), why)
-}
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Around, bucket, problems};
+    use super::*;
+    use s3stack_engine::resource::Contribution;
 
-fn written_at_statements(problem: PolicyProblem) -> Problem {
-    let steps = std::iter::once(Step::Key("statements".into())).chain(problem.path.0);
-    Problem {
-        code: problem.code,
-        path: Path(steps.collect()),
-        message: problem.message,
-        help: problem.help.or(problem.note),
+    fn managed(text: &str, around: &Around) -> Option<String> {
+        let document = Policy.managed(&bucket(text), around).unwrap()?;
+        Some(document.to_json().unwrap().to_string())
+    }
+
+    #[test]
+    fn a_bucket_without_anything_to_say_manages_no_policy() {
+        assert_eq!(managed("tls_only = false", &Around::default()), None);
+        assert!(managed("tls_only = true", &Around::default()).unwrap().contains("DenyInsecureTransport"));
+    }
+
+    #[test]
+    fn what_others_need_is_merged_in() {
+        let statement = r#"{"Effect":"Allow","Principal":{"Service":"x.amazonaws.com"},"Action":"s3:PutObject","Resource":"*"}"#;
+        let around = Around {
+            contributions: vec![Contribution {
+                from: "s3.bucket.other".parse().unwrap(),
+                to: "s3.bucket.it".parse().unwrap(),
+                document: "policy",
+                key: "Logs".into(),
+                value: Value::from_json(serde_json::from_str(statement).unwrap()),
+            }],
+            ..Around::default()
+        };
+        let text = managed("statements.Own = { actions = 's3:GetObject', principals = ['111122223333'], resources = '*' }", &around);
+        let text = text.unwrap();
+        assert!(text.contains("\"Sid\":\"Logs\"") && text.contains("\"Sid\":\"Own\""), "{text}");
+        let clash = "statements.Logs = { actions = 's3:GetObject', principals = ['111122223333'], resources = '*' }";
+        let found = Policy.managed(&bucket(clash), &around).unwrap_err();
+        assert_eq!(found[0].path.to_string(), "statements.Logs");
+    }
+
+    #[test]
+    fn a_public_policy_needs_the_block_off() {
+        let public = "tls_only = false\nstatements.Web = { actions = 's3:GetObject', principals = '*', resources = 'arn:aws:s3:::it/*' }";
+        let found = problems(&Policy, public, &Around::default());
+        assert!(found.iter().any(|one| one.starts_with("error S3S-B1 statements.Web.principals:")), "{found:?}");
+        let open = format!("public_access_block = false\n{public}");
+        let found = problems(&Policy, &open, &Around::default());
+        assert!(found.iter().all(|one| one.starts_with("warning")), "{found:?}");
     }
 }
