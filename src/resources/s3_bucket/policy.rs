@@ -2,7 +2,6 @@
 //! need of the bucket.
 
 use async_trait::async_trait;
-use s3stack_engine::address::{Path, Step};
 use s3stack_engine::diagnostic::Severity;
 use s3stack_engine::fault::Fault;
 use s3stack_engine::policy::check::{Kind, Limit, check};
@@ -138,16 +137,7 @@ fn blocks_public_policy(resource: &Resource) -> bool {
 
 /// Problems of the engine's, as they stand under `statements`.
 fn written(problems: Vec<PolicyProblem>) -> Vec<Problem> {
-    problems
-        .into_iter()
-        .map(|problem| Problem {
-            code: problem.code,
-            severity: problem.severity,
-            path: Path(std::iter::once(Step::Key("statements".into())).chain(problem.path.0).collect()),
-            message: problem.message,
-            help: problem.help.or(problem.note),
-        })
-        .collect()
+    problems.into_iter().map(|problem| problem.below(&at("statements")).into()).collect()
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ pub(super) struct Around {
 
 impl Default for Around {
     fn default() -> Self {
+        Self { facts: facts(), contributions: Vec::new(), others: Vec::new() }
     }
 }
 
