@@ -148,7 +148,11 @@ fn source_file(path: &Path) -> Result<Arc<SourceFile>, Error> {
     let limit = s3stack_engine::stack::MAX_BYTES as u64;
     let size = fs::metadata(path).map_err(|source| unreadable(path, source))?.len();
     if size > limit {
-        return Err(Error::refused("S3S-P2", format!("{name} has {size} bytes, and may have {limit}"), "split it into several files"));
+        return Err(Error::refused(
+            "S3S-P2",
+            format!("{name} has {size} bytes, and may have {limit}"),
+            "split it into several files",
+        ));
     }
     let text = fs::read_to_string(path).map_err(|source| unreadable(path, source))?;
     Ok(Arc::new(SourceFile { name, text }))
@@ -232,7 +236,12 @@ fn settings(stack: &Stack, variables: &Variables, environment: &str, diagnostics
     Settings {
         name: reader.text("name", own.name.as_ref()).unwrap_or_default(),
         region: first(&mut reader, "region", here.and_then(|here| here.region.as_ref()), own.region.as_ref()),
-        account_id: first(&mut reader, "account_id", here.and_then(|here| here.account_id.as_ref()), own.account_id.as_ref()),
+        account_id: first(
+            &mut reader,
+            "account_id",
+            here.and_then(|here| here.account_id.as_ref()),
+            own.account_id.as_ref(),
+        ),
         id: reader.text("id", own.id.as_ref()),
         tags,
         backend: backend.unwrap_or_default(),

@@ -22,8 +22,10 @@ pub(super) struct Parsed {
 /// Reads and merges files; `None` when one of them is no TOML. All syntax errors of all files are told.
 pub(super) fn parse(files: &[Arc<SourceFile>], diagnostics: &mut Diagnostics) -> Option<Parsed> {
     let mut budget = Budget::default();
-    let documents: Vec<_> =
-        files.iter().map(|file| syntax::read(file, &mut budget, diagnostics).map(|document| (file, document))).collect();
+    let documents: Vec<_> = files
+        .iter()
+        .map(|file| syntax::read(file, &mut budget, diagnostics).map(|document| (file, document)))
+        .collect();
     let mut parsed = Parsed::default();
     for read in documents {
         let (file, Document { root, headers }) = read?;

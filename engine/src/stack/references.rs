@@ -80,11 +80,10 @@ impl<'a> Names<'a> {
         };
         match (root.as_str(), early) {
             ("var", _) => self.variable(name),
-            ("env", _) if traversal.segments.len() > 1 => Err(Diagnostic::error(
-                "S3S-R1",
-                "`env` is the environment's name, a text, and has nothing in it",
-            )
-            .help("write `env` alone, or `var.NAME` for a value that differs by environment")),
+            ("env", _) if traversal.segments.len() > 1 => {
+                Err(Diagnostic::error("S3S-R1", "`env` is the environment's name, a text, and has nothing in it")
+                    .help("write `env` alone, or `var.NAME` for a value that differs by environment"))
+            }
             ("env", _) => Ok(()),
             (root, _) if LATER.contains(&root) => {
                 let span = traversal.span.clone();
@@ -168,7 +167,8 @@ impl<'a> Names<'a> {
         let written = address.to_string();
         let known: Vec<String> = self.blocks.keys().map(Address::to_string).collect();
         // Of equal distance, one of the same type is likelier to be meant.
-        let same_type = self.blocks.keys().filter(|one| one.type_name == address.type_name).map(|one| one.name.as_str());
+        let same_type =
+            self.blocks.keys().filter(|one| one.type_name == address.type_name).map(|one| one.name.as_str());
         let near = did_you_mean(&address.name, same_type)
             .map(|name| Address { name: name.to_owned(), ..address.clone() }.to_string())
             .or_else(|| did_you_mean(&written, known.iter().map(String::as_str)).map(str::to_owned));
@@ -315,7 +315,8 @@ impl Rewriter<'_> {
     }
 
     fn refuse(&mut self, path: &Path, text: &str, help: String) {
-        self.problems.push(Problem::new("S3S-V6", path, format!("`{text}` is not the address of a resource")).help(help));
+        self.problems
+            .push(Problem::new("S3S-V6", path, format!("`{text}` is not the address of a resource")).help(help));
     }
 }
 

@@ -2,12 +2,12 @@
 
 use indexmap::IndexMap;
 
-use super::{MAX_DIAGNOSTICS, blocks};
 use super::load::Types;
 use super::model::*;
 use super::names::{is_environment_name, is_name, not_a_name};
 use super::problems::Site;
 use super::variables::types::{self, ParsedType};
+use super::{MAX_DIAGNOSTICS, blocks};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::schema::{Items, Property, Shape, StringRules};
 
@@ -177,7 +177,8 @@ impl Section<'_> {
                 "file" => fields([("path", text(None))], &[]),
                 _ => {
                     let diagnostic = Diagnostic::error("S3S-P6", format!("there is no backend `{kind}`"));
-                    self.diagnostics.push(diagnostic.at(entry.key_span).help("there are [backend.s3] and [backend.file]"));
+                    self.diagnostics
+                        .push(diagnostic.at(entry.key_span).help("there are [backend.s3] and [backend.file]"));
                     continue;
                 }
             };
@@ -229,7 +230,10 @@ impl Section<'_> {
                 ("type", text(None)),
                 ("default", Shape::Document),
                 ("description", text(None)),
-                ("allowed", Shape::List(Items { item: Box::new(Property::new(Shape::Document)), min: Some(1), max: None })),
+                (
+                    "allowed",
+                    Shape::List(Items { item: Box::new(Property::new(Shape::Document)), min: Some(1), max: None }),
+                ),
                 ("pattern", text(None)),
                 ("min", any_number()),
                 ("max", any_number()),

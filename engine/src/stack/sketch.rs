@@ -10,7 +10,11 @@ use crate::schema::{Property, Shape};
 use crate::value::{Map, Unknown, Value};
 
 /// Checks what is literal in a table against its fields.
-pub(super) fn check(table: &Table, fields: &IndexMap<String, Property>, is_type: &dyn Fn(&str) -> bool) -> Vec<Problem> {
+pub(super) fn check(
+    table: &Table,
+    fields: &IndexMap<String, Property>,
+    is_type: &dyn Fn(&str) -> bool,
+) -> Vec<Problem> {
     let mut sketch = Sketch { is_type, problems: Vec::new() };
     let value = sketch.fields(table, fields);
     let mut problems = validate::validate_fields(fields, &value);
@@ -52,7 +56,9 @@ impl Sketch<'_> {
             NodeKind::Text(template) => self.text(template, shape, path),
             NodeKind::List(list) => {
                 let item = |at: usize| shape.and_then(|shape| shape.step(&Step::Index(at))).map(|item| &item.shape);
-                Value::List(list.iter().enumerate().map(|(at, one)| self.node(one, item(at), &path.index(at))).collect())
+                Value::List(
+                    list.iter().enumerate().map(|(at, one)| self.node(one, item(at), &path.index(at))).collect(),
+                )
             }
             NodeKind::Table(table) => self.table(table, shape, path),
         }

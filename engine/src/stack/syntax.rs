@@ -352,8 +352,9 @@ impl<'a, 'i> Reader<'a, 'i> {
             Slot::Occupied(slot) => {
                 let entry = slot.into_mut();
                 match &mut entry.value.kind {
-                    DraftKind::Tables(tables) if array => tables
-                        .push(Draft { range, kind: DraftKind::Table(DraftTable::new(Made::Header)) }),
+                    DraftKind::Tables(tables) if array => {
+                        tables.push(Draft { range, kind: DraftKind::Table(DraftTable::new(Made::Header)) })
+                    }
                     DraftKind::Table(table) if !array && table.made == Made::Implicit => {
                         table.made = Made::Header;
                         entry.value.range = range;
@@ -421,11 +422,8 @@ impl<'a, 'i> Reader<'a, 'i> {
 
     fn scalar_value(&mut self, range: Range<usize>, encoding: Option<Encoding>, error: &mut dyn ErrorSink) -> Draft {
         let span = toml_parser::Span::new_unchecked(range.start, range.end);
-        let raw = toml_parser::Raw::new_unchecked(
-            self.source.input().get(range.clone()).unwrap_or_default(),
-            encoding,
-            span,
-        );
+        let raw =
+            toml_parser::Raw::new_unchecked(self.source.input().get(range.clone()).unwrap_or_default(), encoding, span);
         let mut text = String::new();
         let kind = match raw.decode_scalar(&mut text, error) {
             ScalarKind::String => DraftKind::Text(text),

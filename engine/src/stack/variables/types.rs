@@ -121,10 +121,9 @@ impl<'a> Parser<'a> {
         self.expect(')')?;
         match (self.is_type)(name) {
             true => Ok(VariableType::Ref(name.to_owned())),
-            false => Err((
-                format!("there is no resource type `{name}`"),
-                "write a type such as `ref(s3.bucket)`".into(),
-            )),
+            false => {
+                Err((format!("there is no resource type `{name}`"), "write a type such as `ref(s3.bucket)`".into()))
+            }
         }
     }
 
@@ -346,8 +345,20 @@ mod tests {
 
     #[test]
     fn other_texts_are_no_types() {
-        let said: Vec<String> = ["", "sting", "boolean", "list", "list(", "list(string", "string x", "ref(s3.pail)",
-            "object({a})", "object({a = string b = bool})", "object({a = string, a = bool})", "optional(string)"]
+        let said: Vec<String> = [
+            "",
+            "sting",
+            "boolean",
+            "list",
+            "list(",
+            "list(string",
+            "string x",
+            "ref(s3.pail)",
+            "object({a})",
+            "object({a = string b = bool})",
+            "object({a = string, a = bool})",
+            "optional(string)",
+        ]
         .iter()
         .map(|text| match parse(text, &is_type) {
             ParsedType::Type(shape) => panic!("{text} is {shape}"),
