@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use s3stack_engine::address::Address;
@@ -18,12 +18,12 @@ use s3stack_engine::state::{Run, State};
 use s3stack_engine::value::{Map, Value};
 use tokio::sync::watch;
 
-use crate::aws::{Clients, Gate, Observer};
+use crate::aws::{Clients, Observer};
 use crate::backend::clock::SystemClock;
 use crate::backend::file::FileStore;
 use crate::backend::lease::{Claim, Keeper};
 use crate::backend::s3::S3Store;
-use crate::backend::{Condition, Document, Store, StoreError};
+use crate::backend::{Condition, Document, Store};
 use crate::cloud::{Cloud, provider};
 use crate::driver::{Persistence, drive};
 use crate::error::Error;
@@ -328,7 +328,7 @@ impl Deployment {
     ) -> Result<Summary, Error> {
         let cloud = self
             .cloud
-            .through(self.cloud.clients.gated(Arc::new(LeaseGate(Arc::downgrade(&keeper)))))
+            .through(self.cloud.clients.gated(keeper.gate()))
             .with_dependents(&planned.state);
         let before = notes_before(&cloud, &planned.plan).await?;
         let planned = self.keep_sealer(planned).await?;
@@ -351,15 +351,6 @@ impl Deployment {
 
 /// Most operations under way; the limiters decide how many calls that may be.
 const PARALLELISM: usize = 256;
-
-/// Lets calls start only while the lease is held.
-struct LeaseGate(Weak<Keeper>);
-
-impl Gate for LeaseGate {
-    fn may_start(&self) -> bool {
-        self.0.upgrade().is_some_and(|keeper| keeper.may_start_call())
-    }
-}
 
 /// What must be noted before creations whose identifier AWS makes and whose siblings alone tell them apart.
 async fn notes_before(cloud: &Cloud, plan: &Plan) -> Result<BTreeMap<Address, Map>, Error> {

@@ -1,5 +1,6 @@
 //! `s3stack init`
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -100,7 +101,7 @@ async fn backend(global: &Global, path: &Path, ui: &mut Ui) -> Result<u8, Error>
         region: session.region().to_owned(),
         account: caller.account_id.clone(),
         partition: caller.partition.clone(),
-        tags: Vec::new(),
+        tags: BTreeMap::new(),
     };
     let made = make_bucket(session.s3(), &wanted)
         .await

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use s3stack_engine::apply::Event;
+
 use super::signals::Signals;
 use crate::backend::lease::Keeper;
 use crate::cli::Global;
@@ -108,8 +110,8 @@ async fn under_lease(deployment: &mut Deployment, order: &Order<'_>, keeper: &Ar
     let began = Instant::now();
     let summary = {
         let mut progress = ui.progress(&planned.plan);
-        let stack_state = deployment.apply(planned, keeper.clone(), order.command, signals.stop(), &mut |event| progress.event(event));
-        stack_state.await?
+        let watch = &mut |event: &Event| progress.event(event);
+        deployment.apply(planned, keeper.clone(), order.command, signals.stop(), watch).await?
     };
     ui.summary(&summary, deployment, began.elapsed());
     if summary.is_success() && !order.destroy {
