@@ -12,13 +12,13 @@ use s3stack_engine::resource::{Facts, ResourceType};
 use s3stack_engine::value::Map;
 
 use super::sweep::Sweeps;
-use crate::aws::Clients;
+use crate::aws::Session;
 
 /// What every verb gets.
 #[derive(Clone)]
 pub struct Context {
-    /// The clients of the account and region at hand.
-    pub clients: Clients,
+    /// The way to AWS in the account and region at hand.
+    pub session: Session,
     /// Where and as whom this runs.
     pub facts: Facts,
     /// The state's lineage: the mark of ownership.
