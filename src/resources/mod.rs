@@ -1,5 +1,6 @@
-//! The resource types: one file each, and one line here.
+//! The resource types: one file each, and one line here. `iam` is no type but what the types of IAM share.
 
+pub mod iam;
 mod provider;
 mod sweep;
 
