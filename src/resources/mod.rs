@@ -19,7 +19,11 @@ macro_rules! registry {
     };
 }
 
-registry! {}
+registry! {
+    iam_instance_profile,
+    iam_policy,
+    iam_role,
+}
 
 /// The registry, as the engine sees it.
 pub struct Types;

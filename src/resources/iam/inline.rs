@@ -36,6 +36,16 @@ pub fn shown(documents: &BTreeMap<String, Value>) -> Value {
     Value::Map(documents.clone())
 }
 
+/// Whether two values of the property mean the same; a null is as no policy of that name.
+pub fn same(a: &Value, b: &Value) -> bool {
+    let none = Map::new();
+    let (left, right) = (a.as_map().unwrap_or(&none), b.as_map().unwrap_or(&none));
+    left.keys().chain(right.keys()).all(|name| {
+        let (one, other) = (a.get(name), b.get(name));
+        one.is_null() && other.is_null() || equivalent(one, other)
+    })
+}
+
 /// Writes the documents that differ and deletes those that shall not be. What comes is written before anything goes,
 /// so that nobody loses what stays allowed.
 pub async fn sync(holder: &Holder<'_>, desired: &Value, live: &Value) -> Result<(), Fault> {
@@ -59,7 +69,20 @@ mod tests {
     #[test]
     fn without_a_document_the_property_is_an_empty_map() {
         assert_eq!(managed(None), Value::Map(Map::new()));
-        let document = Document::new(Vec::new());
+        let document =
+            Document::from_json(r#"{"Statement":{"Effect":"Allow","Action":["s3:*"],"Resource":"*"}}"#).unwrap();
         assert_eq!(managed(Some(&document)).get(NAME), &document.to_value());
+    }
+
+    #[test]
+    fn documents_are_compared_by_meaning_and_a_null_is_no_policy() {
+        let statement = |action: Value| {
+            Value::map([("Effect", "Allow".into()), ("Action", action), ("Resource", Value::from("*"))])
+        };
+        let held = |action: Value| Value::map([(NAME, Value::map([("Statement", statement(action))]))]);
+        assert!(same(&held("s3:*".into()), &held(Value::strings(["S3:*"]))));
+        assert!(!same(&held("s3:*".into()), &held("s3:Get*".into())));
+        assert!(!same(&Value::Map(Map::new()), &held("s3:*".into())));
+        assert!(same(&Value::map([(NAME, Value::Null)]), &Value::Map(Map::new())));
     }
 }

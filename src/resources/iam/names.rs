@@ -47,6 +47,14 @@ pub fn folded(name: &str) -> String {
     name.to_ascii_lowercase()
 }
 
+/// Whether two values are one name, or the same.
+pub fn same(a: &Value, b: &Value) -> bool {
+    match (a.as_str(), b.as_str()) {
+        (Some(a), Some(b)) => a.eq_ignore_ascii_case(b),
+        _ => a == b,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
