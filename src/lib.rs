@@ -4,6 +4,7 @@
 pub mod aws;
 pub mod backend;
 pub mod commands;
+pub mod env_file;
 pub mod local;
 pub mod resources;
 pub mod ui;
