@@ -12,13 +12,13 @@ use s3stack_engine::resource::{Facts, ResourceType};
 use s3stack_engine::value::Map;
 
 use super::sweep::Sweeps;
-use crate::aws::Clients;
+use crate::aws::Session;
 
 /// What every verb gets.
 #[derive(Clone)]
 pub struct Context {
-    /// The clients of the account and region at hand.
-    pub clients: Clients,
+    /// The way to AWS in the account and region at hand.
+    pub session: Session,
     /// Where and as whom this runs.
     pub facts: Facts,
     /// The state's lineage: the mark of ownership.
@@ -85,6 +85,8 @@ pub struct Create {
     pub memory: Map,
     /// The same for every attempt of this creation.
     pub token: String,
+    /// What was noted before the first attempt, see [`Provider::before`].
+    pub before: Map,
 }
 
 /// A resource to change in place.
@@ -126,6 +128,8 @@ pub struct Delete {
     pub attributes: Map,
     /// Properties for the tool alone, `force_destroy` among them.
     pub memory: Map,
+    /// The type and identifier of each resource in state that waits for this one: what may be detached from it.
+    pub dependents: Vec<(String, String)>,
 }
 
 /// What a create or update learned.

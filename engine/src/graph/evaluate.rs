@@ -139,7 +139,8 @@ impl<'a> Evaluator<'a> {
                 .chain([&slot])
                 .map(|(address, name)| format!("{address}.{}", name.trim_start_matches('=')))
                 .collect();
-            let span = self.blocks.get(address).and_then(|block| block.body.get(name).map(|entry| entry.key_span.clone()));
+            let span =
+                self.blocks.get(address).and_then(|block| block.body.get(name).map(|entry| entry.key_span.clone()));
             self.report(
                 Diagnostic::error("S3S-R4", format!("this is made from itself: {}", words.join(" → ")))
                     .at(span)
@@ -271,7 +272,9 @@ impl BlockScope<'_> {
 
     fn member(&self, address: &Address, name: &str, span: Option<&Span>) -> Result<Value, Box<Diagnostic>> {
         let evaluator = self.evaluator;
-        let Some(kind) = evaluator.kind(address) else { return Err(self.missing(span, format!("there is no {address}"), None)) };
+        let Some(kind) = evaluator.kind(address) else {
+            return Err(self.missing(span, format!("there is no {address}"), None));
+        };
         let schema = kind.schema();
         let known = schema.attributes.contains_key(name) || schema.properties.get(name).is_some_and(|one| !one.derived);
         if !known {
@@ -318,7 +321,9 @@ impl Scope for BlockScope<'_> {
                 Some(owner) => Ok((self.member(owner, name, span)?, 2)),
                 None => Err(self.missing(span, "`self` stands for a resource, and here is none".into(), None)),
             },
-            [service, kind, name, rest @ ..] if evaluator.inputs.registry.get(&format!("{service}.{kind}")).is_some() => {
+            [service, kind, name, rest @ ..]
+                if evaluator.inputs.registry.get(&format!("{service}.{kind}")).is_some() =>
+            {
                 let address = Address::root(format!("{service}.{kind}"), *name);
                 if !evaluator.blocks.contains_key(&address) {
                     let off = evaluator.inputs.stack.blocks.contains_key(&address);
@@ -327,7 +332,11 @@ impl Scope for BlockScope<'_> {
                     return Err(if off {
                         self.missing(span, format!("{address} is switched off by its `when`"), None)
                     } else {
-                        self.missing(span, format!("there is no {address}"), near.map(|near| format!("did you mean `{near}`?")))
+                        self.missing(
+                            span,
+                            format!("there is no {address}"),
+                            near.map(|near| format!("did you mean `{near}`?")),
+                        )
                     });
                 }
                 match rest {

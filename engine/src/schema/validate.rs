@@ -35,8 +35,13 @@ impl Problem {
 
 /// Everything wrong with a block's properties. Unknown values are taken to fit; they are checked again once known.
 pub fn validate(schema: &Schema, properties: &Value) -> Vec<Problem> {
+    validate_fields(&schema.properties, properties)
+}
+
+/// Everything wrong with a table of known keys that is no resource's.
+pub fn validate_fields(fields: &IndexMap<String, Property>, value: &Value) -> Vec<Problem> {
     let mut problems = Vec::new();
-    object(&schema.properties, properties, &Path::default(), &mut problems);
+    object(fields, value, &Path::default(), &mut problems);
     problems
 }
 
