@@ -5,7 +5,6 @@
 //! the folder: at every moment, and after a crash at any, the file has its old text or its new one. What is written is
 //! 0600, whatever the old file was.
 
-use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -52,12 +51,10 @@ pub enum EnvFileError {
         path: String,
     },
     /// A value that no such file can hold.
-    #[error("the value of {name} holds a NUL character, which {path} cannot")]
-    Unwritable {
+    #[error("a value for {path} holds a NUL character, which no environment variable can")]
+    Nul {
         /// As the stack file has it.
         path: String,
-        /// The line's name.
-        name: String,
     },
     /// The operating system refused.
     #[error("cannot {action} {path}: {source}")]
@@ -129,6 +126,19 @@ pub fn commit(folder: &Path, path: &str, owner: &str, edit: impl FnOnce(&mut Env
     prepare(folder, path, owner)?.commit(edit)
 }
 
+/// Sets names in a file that the user named on the command line, wherever it is.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn write_plain(path: &Path, lines: &[(String, String)]) -> Result<(), EnvFileError> {
+    // A link is followed, wherever it leads: the user's own word is enough here.
+    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let name = target.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or_else(|| EnvFileError::NotAFile { path: path.display().to_string(), what: "a folder" })?;
+    let folder = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    commit(folder, name, "output", |text| lines.iter().for_each(|(name, value)| text.set(name, value)))
+}
+
 impl Prepared {
     /// Replaces the file by what `edit` makes of its present text, in one step. A file that holds nothing but our own
     /// header after that is deleted.
@@ -139,7 +149,11 @@ impl Prepared {
         // Two keys may be written into one file at a time; this ends with the handle.
         let lock = self.place.lock_folder();
         let mut text = self.place.read()?.unwrap_or_else(EnvText::new_file);
+        let had_nul = text.has_nul();
         edit(&mut text);
+        if text.has_nul() && !had_nul {
+            return Err(EnvFileError::Nul { path: self.place.shown.clone() });
+        }
         if !text.is_read_as_meant() {
             return Err(EnvFileError::OpenQuote { path: self.place.shown.clone() });
         }
@@ -167,9 +181,7 @@ impl Prepared {
     /// Takes the room that the text will need, so that a full disk is noticed now.
     fn reserve(&mut self, bytes: u64) -> Result<(), EnvFileError> {
         let Some((_, file)) = self.temporary.as_mut() else { return Ok(()) };
-        io::copy(&mut io::repeat(0).take(bytes), file)
-            .and_then(|_| file.sync_all())
-            .map_err(self.place.failed("write"))
+        io::copy(&mut io::repeat(0).take(bytes), file).and_then(|_| file.sync_all()).map_err(self.place.failed("write"))
     }
 }
 
@@ -179,17 +191,6 @@ impl Drop for Prepared {
             // What stays is removed by the next attempt.
             let _ = std::fs::remove_file(temporary);
         }
-    }
-}
-
-/// Whether every value can be written.
-///
-/// # Errors
-/// For a value with a NUL character.
-pub(super) fn check_values(path: &str, values: &BTreeMap<String, String>) -> Result<(), EnvFileError> {
-    match values.iter().find(|(_, value)| value.contains('\0')) {
-        Some((name, _)) => Err(EnvFileError::Unwritable { path: path.into(), name: name.clone() }),
-        None => Ok(()),
     }
 }
 
@@ -276,10 +277,8 @@ mod tests {
     }
 
     fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<String> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut names: Vec<String> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -399,6 +398,26 @@ mod tests {
         let folder = folder();
         assert!(read(folder.path(), "sub/.env").unwrap().is_none());
         assert!(matches!(prepare(folder.path(), "sub/.env", "k").unwrap_err(), EnvFileError::Io { .. }));
+    }
+
+    #[test]
+    fn a_value_that_no_variable_can_have_is_refused() {
+        let folder = folder();
+        let error = commit(folder.path(), ".env", "k", set("A", "a\0b")).unwrap_err();
+        assert!(matches!(error, EnvFileError::Nul { .. }), "{error}");
+        assert!(names(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn a_file_of_the_command_line_may_be_anywhere() {
+        let (folder, elsewhere) = (folder(), folder());
+        symlink(elsewhere.path().join("out"), folder.path().join("link")).unwrap();
+        std::fs::write(elsewhere.path().join("out"), "B=1\n").unwrap();
+        write_plain(&folder.path().join("link"), &[("A".into(), "x y".into())]).unwrap();
+        assert_eq!(std::fs::read_to_string(elsewhere.path().join("out")).unwrap(), "B=1\nA='x y'\n");
+        let new = folder.path().join("new.env");
+        write_plain(&new, &[("A".into(), "1".into())]).unwrap();
+        assert!(std::fs::read_to_string(new).unwrap().ends_with("\nA=1\n"));
     }
 
     #[test]

@@ -107,6 +107,11 @@ impl EnvText {
         has_header && self.lines.iter().all(|line| matches!(line.bytes.trim_ascii(), b"" | HEADER))
     }
 
+    /// Whether there is a NUL character in it, which no program could be handed.
+    pub fn has_nul(&self) -> bool {
+        self.lines.iter().any(|line| line.bytes.contains(&0))
+    }
+
     /// Whether a reader of the whole text sees each line as it is here. A quote that somebody left open may swallow what is
     /// added below it.
     pub fn is_read_as_meant(&self) -> bool {
@@ -292,10 +297,7 @@ mod tests {
         env.set("A", "a$b");
         env.set("B", "it's");
         env.set("C", "two words");
-        assert_eq!(
-            shown(&env),
-            "# top\n  export A = \"a\\$b\"  # why\nB=\"it's\"\r\nC='two words' # c\nA_B=2\n"
-        );
+        assert_eq!(shown(&env), "# top\n  export A = \"a\\$b\"  # why\nB=\"it's\"\r\nC='two words' # c\nA_B=2\n");
         assert_eq!(env.get("A").as_deref(), Some("a$b"));
         assert_eq!(env.get("B").as_deref(), Some("it's"));
     }
@@ -326,7 +328,7 @@ mod tests {
     #[test]
     fn an_open_quote_that_would_swallow_a_line_is_noticed() {
         let mut env = text("A='open\n");
-        env.set("B", "# b");
+        env.set("B", "b b");
         assert!(env.is_read_as_meant());
         let mut env = text("A='open\n");
         env.set("B", " # b");
@@ -395,9 +397,8 @@ mod tests {
     fn any_text() -> impl Strategy<Value = Vec<u8>> {
         let endings = prop_oneof![Just("\n"), Just("\r\n")];
         let lines = prop::collection::vec((any_line(), endings), 0..12);
-        let known = lines.prop_map(|lines| {
-            lines.into_iter().map(|(line, ending)| line + ending).collect::<String>().into_bytes()
-        });
+        let known = lines
+            .prop_map(|lines| lines.into_iter().map(|(line, ending)| line + ending).collect::<String>().into_bytes());
         prop_oneof![4 => known, 1 => prop::collection::vec(any::<u8>(), 0..80)]
     }
 
