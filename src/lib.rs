@@ -3,6 +3,7 @@
 
 pub mod aws;
 pub mod backend;
+pub mod cli;
 pub mod cloud;
 pub mod commands;
 pub mod deployment;

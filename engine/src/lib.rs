@@ -17,3 +17,5 @@ pub mod schema;
 pub mod stack;
 pub mod state;
 pub mod value;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

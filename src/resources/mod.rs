@@ -1,6 +1,7 @@
 //! The resource types: one file each, and one line here.
 
 mod provider;
+pub mod statements;
 mod sweep;
 
 use s3stack_engine::resource::{Registry, ResourceType};
@@ -18,7 +19,7 @@ macro_rules! registry {
     };
 }
 
-registry! {}
+registry! { s3_bucket }
 
 /// The registry, as the engine sees it.
 pub struct Types;

@@ -315,8 +315,8 @@ proptest! {
         }
         if let Ok(template) = Template::parse(&mixed, &Origin::nowhere()) {
             let _ = template.references();
-            let _ = template.evaluate(&names(made), &mut Budget::default());
-            let _ = template.evaluate(&names(waiting), &mut Budget::default());
+            let _ = template.evaluate(&names(made), &Budget::default());
+            let _ = template.evaluate(&names(waiting), &Budget::default());
         }
     }
 }

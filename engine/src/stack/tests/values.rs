@@ -242,11 +242,11 @@ fn every_text_is_evaluated_in_the_scope_of_its_path() {
     let body = &stack.blocks[&Address::root("s3.bucket", "b")].body;
     let asked = RefCell::new(Vec::new());
     let scope = |path: &Path| -> Box<dyn Scope + '_> { Box::new(Recording(path.clone(), &asked)) };
-    let map = evaluate_table(body, &Path::default(), &scope, &mut Budget::default()).unwrap();
+    let map = evaluate_table(body, &Path::default(), &scope, &Budget::default()).unwrap();
     let tags = Value::map([("a", Value::from("1")), ("b", Value::Integer(3))]);
     assert_eq!(Value::Map(map), Value::map([("name", Value::from("x-a")), ("tags", tags)]));
     let node = &body["name"].node;
-    assert_eq!(evaluate_at(node, &Path::of("x"), &scope, &mut Budget::default()).unwrap(), Value::from("x-a"));
+    assert_eq!(evaluate_at(node, &Path::of("x"), &scope, &Budget::default()).unwrap(), Value::from("x-a"));
     assert_eq!(*asked.borrow(), ["a at name", "a at tags[\"${var.a}\"]", "number at tags.b", "a at x"],);
 }
 
@@ -258,7 +258,7 @@ fn all_errors_of_a_value_are_collected_and_keys_must_differ() {
     let node = &stack.blocks[&Address::root("s3.bucket", "b")].body["tags"].node;
     let asked = RefCell::new(Vec::new());
     let scope = Recording(Path::default(), &asked);
-    let errors = evaluate(node, &scope, &mut Budget::default()).unwrap_err();
+    let errors = evaluate(node, &scope, &Budget::default()).unwrap_err();
     assert_snapshot!(lines(&errors), @r#"
     error[S3S-R2]: bad at stack.toml:7:26
     error[S3S-P3]: two keys of this table are `a` once they are evaluated at stack.toml:7:37; take one of them out
@@ -272,5 +272,5 @@ fn settings_are_evaluated_with_variables_and_the_environment() {
     let (variables, _) = resolve(&stack, &given());
     let scope = EarlyScope { variables: &variables, environment: "dev" };
     let bucket = &stack.backend.unwrap().body["bucket"].node;
-    assert_eq!(evaluate(bucket, &scope, &mut Budget::default()).unwrap(), Value::from("x-dev"));
+    assert_eq!(evaluate(bucket, &scope, &Budget::default()).unwrap(), Value::from("x-dev"));
 }

@@ -244,12 +244,12 @@ impl Resolution<'_> {
         let scope = EarlyScope { variables: &self.found, environment: self.environment };
         let value = match candidate {
             Candidate::Plain(value) => value,
-            Candidate::Node(node) => evaluate(&node, &scope, &mut self.budget)?,
+            Candidate::Node(node) => evaluate(&node, &scope, &self.budget)?,
         };
         let allowed = match &variable.allowed {
             None => None,
             Some(nodes) => {
-                let values = nodes.iter().map(|node| evaluate(node, &scope, &mut self.budget));
+                let values = nodes.iter().map(|node| evaluate(node, &scope, &self.budget));
                 Some(values.collect::<Result<Vec<_>, _>>()?)
             }
         };
