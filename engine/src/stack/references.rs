@@ -206,7 +206,7 @@ fn one_of(root: &str, name: Option<&str>, known: &[&str]) -> Option<Diagnostic> 
 
 /// Checks the steps after a resource: a property or an attribute, and as far into it as its shape is known.
 fn member(resource: &str, schema: &Schema, steps: &[Step]) -> Option<Diagnostic> {
-    let Some((first, rest)) = steps.split_first() else { return None };
+    let (first, rest) = steps.split_first()?;
     let Step::Key(name) = first else {
         return Some(
             Diagnostic::error("S3S-R4", format!("{resource} is one resource, not a list"))
@@ -234,7 +234,7 @@ fn member(resource: &str, schema: &Schema, steps: &[Step]) -> Option<Diagnostic>
         {
             return missing(&what, key, fields.keys().map(String::as_str).collect());
         }
-        let Some(inner) = shape.step(step) else { return None };
+        let inner = shape.step(step)?;
         shape = &inner.shape;
         if let Step::Key(key) = step {
             what = format!("{what}.{key}");
@@ -340,9 +340,7 @@ fn reference_rules(shape: &Shape) -> Option<&ReferenceRules> {
     }
 }
 
-/// The text as an expression, with every place in it where the text has it.
-pub(super) fn expression(text: &str, token: &Span) -> Option<Template> {
-    // `${` takes the place of the quote and of the byte before it, which is there: a value stands after `=`, `[` or `,`.
-    let shifted = Span { file: token.file.clone(), start: token.start.saturating_sub(1), end: token.end };
-    Template::parse(&format!("${{{text}}}"), &Origin::of_toml_string(shifted)).ok()
+/// The text as an expression, with every place in it where the file has it.
+fn expression(text: &str, token: &Span) -> Option<Template> {
+    Template::parse(&format!("${{{text}}}"), &Origin::of_toml_string(token.clone()).led_by(2)).ok()
 }
