@@ -1,5 +1,6 @@
-//! The resource types: one file each, and one line here.
+//! The resource types: one file each, and one line here. `iam` is no type but what the types of IAM share.
 
+pub mod iam;
 mod provider;
 pub mod statements;
 mod sweep;
@@ -19,7 +20,12 @@ macro_rules! registry {
     };
 }
 
-registry! { s3_bucket }
+registry! {
+    iam_instance_profile,
+    iam_policy,
+    iam_role,
+    s3_bucket,
+}
 
 /// The registry, as the engine sees it.
 pub struct Types;

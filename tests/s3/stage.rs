@@ -191,7 +191,8 @@ impl Stage {
                 value.as_map().unwrap().keys().for_each(|key| drop(new.entry(key.clone()).or_default()));
             }
             if !desired.contains_key(name)
-                && let s3stack_engine::schema::Removal::Reset(default) = &self.provider.schema().properties[name].removal
+                && let s3stack_engine::schema::Removal::Reset(default) =
+                    &self.provider.schema().properties[name].removal
             {
                 desired.insert(name.clone(), default.clone());
             }
