@@ -19,7 +19,7 @@ macro_rules! registry {
     };
 }
 
-registry! { s3_bucket }
+registry! { s3_bucket, s3_object }
 
 /// The registry, as the engine sees it.
 pub struct Types;
