@@ -216,6 +216,8 @@ async fn call(cloud: &Cloud, request: Request, progress: &Reporter) -> Result<Re
         }
         Request::Update { address, token: _, instance, desired, differences, live } => {
             let update = Update {
+                // Nothing was ever applied to what is taken over.
+                adopts: instance.managed.is_empty(),
                 address,
                 physical_id: instance.physical_id,
                 desired,

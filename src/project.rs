@@ -177,7 +177,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn value(&mut self, node: Option<&Node>) -> Value {
         let Some(node) = node else { return Value::Null };
-        match evaluate(node, &self.scope, &mut Budget::default()) {
+        match evaluate(node, &self.scope, &Budget::default()) {
             Ok(value) => value,
             Err(found) => {
                 self.diagnostics.extend(found);

@@ -37,7 +37,7 @@ pub struct Evaluator<'a> {
     edges: RefCell<BTreeMap<Address, BTreeMap<Address, Vec<Path>>>>,
     /// Which resource stands at which path of reference properties.
     references: RefCell<BTreeMap<Address, BTreeMap<Path, Address>>>,
-    budget: RefCell<Budget>,
+    budget: Budget,
 }
 
 impl<'a> Evaluator<'a> {
@@ -51,7 +51,7 @@ impl<'a> Evaluator<'a> {
             under_way: RefCell::default(),
             edges: RefCell::default(),
             references: RefCell::default(),
-            budget: RefCell::new(Budget::default()),
+            budget: Budget::default(),
         }
     }
 
@@ -215,13 +215,10 @@ impl<'a> Evaluator<'a> {
 
     /// Evaluates a part of a file. Errors are reported, and what is wrong becomes unknown so that it causes no more.
     pub fn node(&self, node: &Node, path: &Path, owner: Option<&Address>) -> Value {
-        // The budget is lent for one node at a time: evaluating one may evaluate others.
-        let mut budget = std::mem::take(&mut *self.budget.borrow_mut());
         let scope_at = |path: &Path| -> Box<dyn Scope + '_> {
             Box::new(BlockScope { evaluator: self, owner: owner.cloned(), path: path.clone() })
         };
-        let result = evaluate_at(node, path, &scope_at, &mut budget);
-        *self.budget.borrow_mut() = budget;
+        let result = evaluate_at(node, path, &scope_at, &self.budget);
         result.unwrap_or_else(|found| {
             for mut diagnostic in found.0 {
                 diagnostic.span.get_or_insert_with(|| node.span.clone());

@@ -30,6 +30,7 @@
 //! | `S3S-R5` | in scope elsewhere, but not here |
 
 mod blocks;
+mod draft;
 mod evaluate;
 mod load;
 pub mod model;
