@@ -6,6 +6,7 @@ pub mod address;
 pub mod apply;
 pub mod diagnostic;
 pub mod diff;
+pub mod expression;
 pub mod fault;
 pub mod graph;
 pub mod lease;
@@ -13,5 +14,8 @@ pub mod plan;
 pub mod policy;
 pub mod resource;
 pub mod schema;
+pub mod stack;
 pub mod state;
 pub mod value;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

@@ -39,7 +39,8 @@ pub struct State {
     /// The run that is applying, or that was cut short.
     #[serde(default)]
     pub run: Option<Run>,
-    /// Operations begun and not known to have ended.
+    /// Operations begun and not known to have ended. An entry outlives its run where nobody could tell at the run's end
+    /// whether it took effect; the next run looks.
     #[serde(default)]
     pub pending: Vec<Pending>,
     /// The outputs of the last apply that was done; sensitive ones are not stored.
@@ -224,8 +225,10 @@ impl State {
                 ));
             }
         }
-        if self.run.is_none() && !self.pending.is_empty() {
-            return Err("it has pending operations and no run".into());
+        for deposed in &self.deposed {
+            if deposed.instance.physical_id.is_empty() {
+                return Err(format!("the replaced {} has no physical id", deposed.address));
+            }
         }
         for pending in &self.pending {
             if pending.verb != Verb::Create && pending.instance.physical_id.is_empty() {

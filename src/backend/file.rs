@@ -40,6 +40,11 @@ pub struct FileStore {
     folder: PathBuf,
 }
 
+struct Contents {
+    bytes: Vec<u8>,
+    modified: Option<SystemTime>,
+}
+
 impl FileStore {
     /// A store in `folder`, which is made (0700) with the first write.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
@@ -78,20 +83,31 @@ impl FileStore {
     }
 
     fn read_document(&self, document: Document) -> Result<Option<Stored>, StoreError> {
-        let path = self.document_path(document);
-        let mut file = match File::open(&path) {
+        let Some(Contents { bytes, modified }) = self.read_bounded(&self.document_path(document), document)? else {
+            return Ok(None);
+        };
+        let age = modified.and_then(|modified| SystemTime::now().duration_since(modified).ok());
+        Ok(Some(Stored { version: version_of(&bytes), bytes, age_seconds: age.map_or(0, |age| age.as_secs()) }))
+    }
+
+    /// A file's contents; `None` when it is not there.
+    fn read_bounded(&self, path: &Path, document: Document) -> Result<Option<Contents>, StoreError> {
+        let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed("read", &path)(error)),
+            Err(error) => return Err(failed("read", path)(error)),
         };
-        let metadata = file.metadata().map_err(failed("read", &path))?;
+        let metadata = file.metadata().map_err(failed("read", path))?;
+        let too_large = |bytes| StoreError::TooLarge { place: self.place(), document, bytes };
         if metadata.len() > MAX_DOCUMENT_BYTES {
-            return Err(StoreError::TooLarge { place: self.place(), document, bytes: metadata.len() });
+            return Err(too_large(metadata.len()));
         }
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(failed("read", &path))?;
-        let age = metadata.modified().ok().and_then(|modified| SystemTime::now().duration_since(modified).ok());
-        Ok(Some(Stored { version: version_of(&bytes), bytes, age_seconds: age.map_or(0, |age| age.as_secs()) }))
+        file.take(MAX_DOCUMENT_BYTES + 1).read_to_end(&mut bytes).map_err(failed("read", path))?;
+        if bytes.len() as u64 > MAX_DOCUMENT_BYTES {
+            return Err(too_large(bytes.len() as u64));
+        }
+        Ok(Some(Contents { bytes, modified: metadata.modified().ok() }))
     }
 
     fn write_document(&self, document: Document, bytes: &[u8], condition: &Condition) -> Result<Version, StoreError> {
@@ -287,11 +303,8 @@ impl Store for FileStore {
     async fn kept(&self, serial: u64) -> Result<Option<Vec<u8>>, StoreError> {
         self.blocking(move |store| {
             for keep in [Keep::RunEnd, Keep::Step] {
-                let path = store.kept_path(serial, keep);
-                match std::fs::read(&path) {
-                    Ok(bytes) => return Ok(Some(bytes)),
-                    Err(error) if error.kind() == ErrorKind::NotFound => {}
-                    Err(error) => return Err(failed("read", &path)(error)),
+                if let Some(contents) = store.read_bounded(&store.kept_path(serial, keep), Document::State)? {
+                    return Ok(Some(contents.bytes));
                 }
             }
             Ok(None)

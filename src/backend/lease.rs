@@ -4,16 +4,21 @@
 //! machine), that lock is the lease: it needs no renewal and cannot be lost.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use s3stack_engine::lease::{LEASE_FORMAT, Lease, LeaseDocument, LeaseFormatError, Loss, TAKEOVER_AGE, may_take_over};
+use s3stack_engine::lease::{
+    ATTEMPT_LIMIT, LEASE_FORMAT, Lease, LeaseDocument, LeaseFormatError, Loss, TAKEOVER_AGE, may_take_over,
+};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::clock::Clock;
 use super::store::{Condition, Document, Lock, LockGuard, Store, StoreError, Stored, Version};
+use crate::aws::Gate;
+use crate::aws::call::LONGEST_ATTEMPT;
 
 /// How often somebody who waits looks again.
 const POLL: Duration = Duration::from_secs(2);
@@ -115,8 +120,8 @@ impl LeaseError {
             Self::Held(holder) => Some(match holder.age {
                 None => "wait for it with `--lock-timeout 10m`; the lock ends with that process".into(),
                 Some(age) => format!(
-                    "wait for it with `--lock-timeout 10m`; if that process died, its lease is free {} s from now, or \
-                     then `s3stack unlock` removes it",
+                    "wait for it with `--lock-timeout 10m`; if that process died, its lease ends by itself in {} s, and \
+                     `s3stack unlock` removes it then",
                     (TAKEOVER_AGE.saturating_sub(age)).as_secs() + 1
                 ),
             }),
@@ -135,8 +140,26 @@ pub struct Keeper {
 }
 
 enum Hold {
-    Lock(LockGuard),
+    Lock { guard: LockGuard, given_back: Arc<AtomicBool> },
     Renewed { shared: Arc<Shared>, clock: Arc<dyn Clock>, stop: watch::Sender<bool>, task: JoinHandle<Version> },
+}
+
+/// One attempt of a call, and so the lease's arithmetic, is bounded by the AWS layer.
+const _: () = assert!(LONGEST_ATTEMPT.as_secs() <= ATTEMPT_LIMIT.as_secs());
+
+/// The gate that every call of a run passes: it is open while the lease says so.
+enum LeaseGate {
+    Lock(Arc<AtomicBool>),
+    Renewed(Arc<Shared>, Arc<dyn Clock>),
+}
+
+impl Gate for LeaseGate {
+    fn may_start(&self) -> bool {
+        match self {
+            Self::Lock(given_back) => !given_back.load(Ordering::SeqCst),
+            Self::Renewed(shared, clock) => lock(&shared.lease).may_start_call(clock.now()),
+        }
+    }
 }
 
 struct Shared {
@@ -184,7 +207,8 @@ impl Keeper {
             Lock::Held(holder) => return Ok(Err(Holder::of_lock(store.as_ref(), &holder))),
             Lock::Taken { guard, left_behind } => {
                 let taken_over = left_behind.map(|left| Holder::of_lock(store.as_ref(), &left));
-                return Ok(Ok(keeper(Hold::Lock(guard), taken_over)));
+                let hold = Hold::Lock { guard, given_back: Arc::default() };
+                return Ok(Ok(keeper(hold, taken_over)));
             }
         }
         let mut condition = Condition::Absent;
@@ -221,16 +245,21 @@ impl Keeper {
 
     /// Whether a call may start now. To be asked before every attempt of every call.
     pub fn may_start_call(&self) -> bool {
-        match &self.hold {
-            Hold::Lock(_) => true,
-            Hold::Renewed { shared, clock, .. } => lock(&shared.lease).may_start_call(clock.now()),
-        }
+        self.gate().may_start()
+    }
+
+    /// The same question for [`Clients::gated`](crate::aws::Clients::gated); closed for good once the lease is released.
+    pub fn gate(&self) -> Arc<dyn Gate> {
+        Arc::new(match &self.hold {
+            Hold::Lock { given_back, .. } => LeaseGate::Lock(given_back.clone()),
+            Hold::Renewed { shared, clock, .. } => LeaseGate::Renewed(shared.clone(), clock.clone()),
+        })
     }
 
     /// Whether the state may still be written.
     pub fn may_write_state(&self) -> bool {
         match &self.hold {
-            Hold::Lock(_) => true,
+            Hold::Lock { .. } => true,
             Hold::Renewed { shared, .. } => lock(&shared.lease).may_write_state(),
         }
     }
@@ -238,7 +267,7 @@ impl Keeper {
     /// Waits until the lease is lost, which usually never happens.
     pub async fn lost(&self) -> Loss {
         match &self.hold {
-            Hold::Lock(_) => std::future::pending().await,
+            Hold::Lock { .. } => std::future::pending().await,
             Hold::Renewed { shared, .. } => {
                 let mut loss = shared.loss.subscribe();
                 match loss.wait_for(Option::is_some).await.map(|loss| *loss) {
@@ -253,7 +282,7 @@ impl Keeper {
     /// Why the last renewal failed; `None` while renewals succeed.
     pub fn trouble(&self) -> Option<Arc<StoreError>> {
         match &self.hold {
-            Hold::Lock(_) => None,
+            Hold::Lock { .. } => None,
             Hold::Renewed { shared, .. } => lock(&shared.trouble).clone(),
         }
     }
@@ -261,19 +290,21 @@ impl Keeper {
     /// Gives the lease back. One that was lost is left to whoever has it.
     pub async fn release(self) -> Result<(), LeaseError> {
         let (shared, stop, task) = match self.hold {
-            Hold::Lock(guard) => {
+            Hold::Lock { guard, given_back } => {
+                given_back.store(true, Ordering::SeqCst);
                 guard.give_back();
                 return Ok(());
             }
             Hold::Renewed { shared, stop, task, .. } => (shared, stop, task),
         };
+        // From here on nothing starts, whatever becomes of the deletion.
+        lock(&shared.lease).lose(Loss::Released);
         stop.send_replace(true);
         // A renewal under way ends first: otherwise it could land after the deletion.
         let version = task.await.ok();
         if lock(&shared.lease).loss().is_some_and(|loss| loss == Loss::Taken) {
             return Ok(());
         }
-        lock(&shared.lease).lose(Loss::Released);
         if let Some(version) = version {
             match self.store.delete(Document::Lease, &version).await {
                 Err(StoreError::Lost { .. }) => {}

@@ -19,10 +19,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
-use s3stack_engine::fault::{Fault, FaultKind};
+use s3stack_engine::fault::FaultKind;
 use s3stack_engine::lease;
 
 pub(super) use attempt::{HeadsOf, Pace, attempt, is_passing, no_retries, silence};
+
+use crate::aws::Failed;
 
 use super::store::{Condition, Document, Keep, MAX_DOCUMENT_BYTES, Store, StoreError, Stored, Version};
 
@@ -100,9 +102,10 @@ impl S3Store {
     }
 
     /// The error that a fault which ends a call is.
-    fn error(&self, mut fault: Fault) -> StoreError {
+    fn error(&self, failed: Failed) -> StoreError {
+        let mut fault = failed.fault;
         if fault.is_code(&["NoSuchBucket"]) {
-            return StoreError::Missing { place: format!("s3://{}", self.bucket), fault: Some(fault) };
+            return StoreError::Missing { place: format!("s3://{}", self.bucket), fault: Some(Box::new(fault)) };
         }
         if fault.kind == FaultKind::Denied && fault.operation == "GetObject" {
             // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, "Permissions"
@@ -110,7 +113,7 @@ impl S3Store {
                 " (S3 answers so for an object that does not exist, too, unless the caller has s3:ListBucket on the bucket)",
             );
         }
-        StoreError::Fault { place: self.place(), fault }
+        StoreError::Fault { place: self.place(), fault: Box::new(fault) }
     }
 
     async fn get(&self, key: &str, document: Document) -> Result<Found, StoreError> {
@@ -119,9 +122,9 @@ impl S3Store {
         loop {
             match self.get_once(key, document, pace.limit).await? {
                 Ok(found) => return Ok(found),
-                Err(fault) => match pace.pause_after(tried) {
-                    Some(pause) if is_passing(&fault) => tokio::time::sleep(pause).await,
-                    _ => return Err(self.error(fault)),
+                Err(failed) => match pace.pause_after(tried) {
+                    Some(pause) if is_passing(&failed) => tokio::time::sleep(pause).await,
+                    _ => return Err(self.error(failed)),
                 },
             }
             tried += 1;
@@ -134,7 +137,7 @@ impl S3Store {
         key: &str,
         document: Document,
         limit: Duration,
-    ) -> Result<Result<Found, Fault>, StoreError> {
+    ) -> Result<Result<Found, Failed>, StoreError> {
         let heads = HeadsOf::default();
         let call = self
             .client
@@ -149,10 +152,10 @@ impl S3Store {
         let output = match attempt("GetObject", limit, call).await {
             Ok(output) => output,
             // Only S3's own word for it: a bare 404 may be some proxy's.
-            Err(fault) if fault.is_code(&["NoSuchKey"]) => {
+            Err(failed) if failed.fault.is_code(&["NoSuchKey"]) => {
                 return Ok(Ok(Found::Absent { deleted: heads.seen().delete_marker }));
             }
-            Err(fault) => return Ok(Err(fault)),
+            Err(failed) => return Ok(Err(failed)),
         };
         let too_large = |bytes| StoreError::TooLarge { place: self.place(), document, bytes };
         if let Some(length) = output.content_length.and_then(|length| u64::try_from(length).ok())
@@ -183,7 +186,7 @@ impl S3Store {
         };
         match tokio::time::timeout(limit, reading).await {
             Ok(None) => {}
-            Ok(Some(fault)) => return Ok(Err(fault)),
+            Ok(Some(failed)) => return Ok(Err(failed)),
             Err(_) => return Ok(Err(silence("GetObject", format!("not read within {} s", limit.as_secs())))),
         }
         if bytes.len() as u64 > MAX_DOCUMENT_BYTES {
@@ -198,7 +201,7 @@ impl S3Store {
         bytes: &[u8],
         condition: Option<&Condition>,
         limit: Duration,
-    ) -> Result<Version, Fault> {
+    ) -> Result<Version, Failed> {
         let call = self
             .client
             .put_object()
@@ -216,7 +219,7 @@ impl S3Store {
         output.e_tag.map(Version).ok_or_else(|| silence("PutObject", "the answer has no ETag".into()))
     }
 
-    async fn delete_once(&self, key: &str, version: &Version, limit: Duration) -> Result<(), Fault> {
+    async fn delete_once(&self, key: &str, version: &Version, limit: Duration) -> Result<(), Failed> {
         let call = self
             .client
             .delete_object()
@@ -255,12 +258,12 @@ impl S3Store {
                     }
                     tried = 1;
                 }
-                Err(fault) => match self.pace.pause_after(tried) {
-                    Some(pause) if is_passing(&fault) => {
+                Err(failed) => match self.pace.pause_after(tried) {
+                    Some(pause) if is_passing(&failed) => {
                         tokio::time::sleep(pause).await;
                         tried += 1;
                     }
-                    _ => return Err(self.error(fault)),
+                    _ => return Err(self.error(failed)),
                 },
             }
         }
@@ -290,11 +293,11 @@ impl S3Store {
 }
 
 /// Whether a conditional call that failed so may have taken effect, or failed on its condition: then the object decides.
-fn asks_the_object(fault: &Fault) -> bool {
+fn asks_the_object(failed: &Failed) -> bool {
     // 412 and 409 alone do not say that a rival was first: the answer to an earlier, lost attempt of ours looks the same.
     // 404 answers a condition on an object that is gone; NoSuchBucket is something else.
-    is_passing(fault)
-        || fault.is_code(&["PreconditionFailed", "ConditionalRequestConflict", "OperationAborted", "NoSuchKey"])
+    is_passing(failed)
+        || failed.fault.is_code(&["PreconditionFailed", "ConditionalRequestConflict", "OperationAborted", "NoSuchKey"])
 }
 
 /// The serial in `00000000000000000042.json`.
@@ -325,10 +328,10 @@ impl Store for S3Store {
         let (key, pace) = (self.key(document), self.pace(document));
         let mut tried = 1;
         loop {
-            let fault = match self.put_once(&key, bytes, Some(&condition), pace.limit).await {
+            let failed = match self.put_once(&key, bytes, Some(&condition), pace.limit).await {
                 Ok(version) => return Ok(version),
-                Err(fault) if asks_the_object(&fault) => fault,
-                Err(fault) => return Err(self.error(fault)),
+                Err(failed) if asks_the_object(&failed) => failed,
+                Err(failed) => return Err(self.error(failed)),
             };
             match (self.get(&key, document).await?, &condition) {
                 (Found::Stored(stored), _) if stored.bytes == bytes => return Ok(stored.version),
@@ -336,7 +339,7 @@ impl Store for S3Store {
                 (Found::Absent { .. }, Condition::Absent) => {}
                 _ => return Err(self.lost(document)),
             }
-            let Some(pause) = pace.pause_after(tried) else { return Err(self.error(fault)) };
+            let Some(pause) = pace.pause_after(tried) else { return Err(self.error(failed)) };
             tokio::time::sleep(pause).await;
             tried += 1;
         }
@@ -346,17 +349,17 @@ impl Store for S3Store {
         let (key, pace) = (self.key(document), self.pace(document));
         let mut tried = 1;
         loop {
-            let fault = match self.delete_once(&key, version, pace.limit).await {
+            let failed = match self.delete_once(&key, version, pace.limit).await {
                 Ok(()) => return Ok(()),
-                Err(fault) if asks_the_object(&fault) => fault,
-                Err(fault) => return Err(self.error(fault)),
+                Err(failed) if asks_the_object(&failed) => failed,
+                Err(failed) => return Err(self.error(failed)),
             };
             match self.get(&key, document).await? {
                 Found::Absent { .. } => return Ok(()),
                 Found::Stored(stored) if stored.version == *version => {}
                 Found::Stored(_) => return Err(self.lost(document)),
             }
-            let Some(pause) = pace.pause_after(tried) else { return Err(self.error(fault)) };
+            let Some(pause) = pace.pause_after(tried) else { return Err(self.error(failed)) };
             tokio::time::sleep(pause).await;
             tried += 1;
         }
@@ -369,8 +372,8 @@ impl Store for S3Store {
             // Without a condition: a serial has one state, and writing it twice changes nothing.
             match (self.put_once(&key, bytes, None, self.pace.limit).await, self.pace.pause_after(tried)) {
                 (Ok(_), _) => return Ok(()),
-                (Err(fault), Some(pause)) if asks_the_object(&fault) => tokio::time::sleep(pause).await,
-                (Err(fault), _) => return Err(self.error(fault)),
+                (Err(failed), Some(pause)) if asks_the_object(&failed) => tokio::time::sleep(pause).await,
+                (Err(failed), _) => return Err(self.error(failed)),
             }
             tried += 1;
         }

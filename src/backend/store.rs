@@ -126,7 +126,7 @@ pub enum StoreError {
         place: String,
         /// What AWS said, where it was AWS.
         #[source]
-        fault: Option<Fault>,
+        fault: Option<Box<Fault>>,
     },
     /// The backend refused or failed.
     #[error("the backend {place} failed")]
@@ -135,7 +135,7 @@ pub enum StoreError {
         place: String,
         /// What AWS said.
         #[source]
-        fault: Fault,
+        fault: Box<Fault>,
     },
     /// A file operation failed.
     #[error("{operation} {path} failed")]

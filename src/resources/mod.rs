@@ -2,6 +2,7 @@
 
 pub mod iam;
 mod provider;
+pub mod statements;
 mod sweep;
 
 use s3stack_engine::resource::{Registry, ResourceType};
@@ -23,6 +24,7 @@ registry! {
     iam_instance_profile,
     iam_policy,
     iam_role,
+    s3_bucket,
 }
 
 /// The registry, as the engine sees it.

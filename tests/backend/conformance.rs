@@ -146,7 +146,10 @@ async fn one_keeper_at_a_time(store: Arc<dyn Store>) {
     let waiting = tokio::spawn(acquire("bob", Some(Duration::from_secs(60))));
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(!waiting.is_finished());
+    let gate = ada.gate();
+    assert!(gate.may_start());
     ada.release().await.unwrap();
+    assert!(!gate.may_start());
     let bob = waiting.await.unwrap().unwrap();
     assert!(bob.taken_over().is_none(), "it was given back, not left behind");
     assert_eq!(holder(store.as_ref()).await.unwrap().unwrap().document.unwrap().run, "bob");

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
-use s3stack::backend::clock::SystemClock;
+use s3stack::backend::clock::{Clock, SystemClock};
 use s3stack::backend::lease::{Keeper, LeaseError, unlock};
 use s3stack::backend::s3::S3Store;
 use s3stack::backend::{Condition, Document, Keep, Store, StoreError, Version};
 use s3stack_engine::fault::FaultKind;
+use s3stack_engine::lease::Loss;
 
 use crate::conformance::{claim, document};
 use crate::support::emulator;
@@ -66,7 +67,7 @@ impl World {
     /// The store behind the proxy, which is not patient.
     fn impatient(&self) -> Arc<dyn Store> {
         let store = S3Store::new(self.proxied.clone(), &self.bucket, "shop/prod");
-        Arc::new(store.with_patience(Duration::from_millis(400), Duration::from_millis(5)))
+        Arc::new(store.with_patience(Duration::from_millis(1_500), Duration::from_millis(5)))
     }
 }
 
@@ -165,7 +166,8 @@ async fn a_rival_in_between_is_found_out() {
             // Ours took effect, and the rival, who planned from ours, wrote over it before we could look.
             world.proxy.reset();
             world.proxy.once(is_put, action.clone());
-            world.proxy.once(is_get, Action::Delay(Duration::from_millis(300)));
+            let (open, gate) = tokio::sync::watch::channel(false);
+            world.proxy.once(is_get, Action::Hold(gate));
             let writing = {
                 let (store, mine) = (store.clone(), mine.clone());
                 tokio::spawn(async move { store.write(Document::State, &document(&mine), condition).await })
@@ -177,6 +179,7 @@ async fn a_rival_in_between_is_found_out() {
             assert_eq!(ours.bytes, document(&mine));
             let over = Condition::Unchanged(ours.version);
             direct.write(Document::State, &document(&rivals), over).await.unwrap();
+            open.send_replace(true);
             let result = writing.await.unwrap();
             // An answer that was only late is an answer; the rival comes after it.
             if !matches!(action, Action::Delay(_)) {
@@ -337,6 +340,57 @@ async fn age_is_by_s3s_own_clock() {
     drop(acquire("cyd").await.unwrap());
     assert_eq!(unlock(store.as_ref()).await.unwrap().unwrap().document.unwrap().run, "cyd");
     assert!(store.read(Document::Lease).await.unwrap().is_none());
+}
+
+/// A clock on which two minutes take a second.
+struct Hurried(std::time::Instant);
+
+#[async_trait::async_trait]
+impl Clock for Hurried {
+    fn now(&self) -> Duration {
+        self.0.elapsed() * 120
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration / 120).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn renewals_go_on_through_mishaps_and_the_lease_is_given_back() {
+    let world = World::new().await;
+    let renewal = |request: &Request| request.method == "PUT" && request.header("if-match").is_some();
+    for (name, action, _) in mishaps() {
+        world.proxy.reset();
+        world.proxy.once(renewal, action);
+        let clock = Arc::new(Hurried(std::time::Instant::now()));
+        let keeper = Keeper::acquire(world.impatient(), clock, claim("ada"), None).await.unwrap();
+        // The one that had the mishap, and two that went well.
+        tokio::time::timeout(Duration::from_secs(20), async {
+            while world.proxy.effects(renewal) < 3 || !keeper.may_start_call() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await
+        .unwrap_or_else(|_| panic!("{name}: {:?}", keeper.trouble()));
+        keeper.release().await.unwrap();
+        assert_eq!(world.store().read(Document::Lease).await.unwrap(), None, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_owner_that_a_rival_took_over_hears_of_it() {
+    let world = World::new().await;
+    let clock = Arc::new(Hurried(std::time::Instant::now()));
+    let ada = Keeper::acquire(world.impatient(), clock, claim("ada"), None).await.unwrap();
+    // S3 says to everybody who asks that an hour has passed; ada does not ask, she renews.
+    world.proxy.always(|request| request.method == "GET", an_hour_later());
+    let bob = Keeper::acquire(world.impatient(), Arc::new(SystemClock), claim("bob"), None).await.unwrap();
+    assert_eq!(tokio::time::timeout(Duration::from_secs(20), ada.lost()).await, Ok(Loss::Taken));
+    assert!(!ada.may_start_call() && !ada.may_write_state());
+    assert!(bob.may_start_call());
+    ada.release().await.unwrap();
+    bob.release().await.unwrap();
 }
 
 #[tokio::test]

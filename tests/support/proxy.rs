@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// A request as it came.
@@ -71,6 +72,8 @@ impl Reply {
 pub enum Action {
     /// It is passed on after a while.
     Delay(Duration),
+    /// It is passed on when the test says so.
+    Hold(watch::Receiver<bool>),
     /// It never gets there; this is answered.
     Refuse(Reply),
     /// It takes effect; this is answered instead of what was.
@@ -205,6 +208,9 @@ async fn serve(client: TcpStream, upstream: SocketAddr, shared: &Shared) -> std:
         let (request, action) = shared.log_and_decide(request);
         match &action {
             Some(Action::Delay(delay)) => tokio::time::sleep(*delay).await,
+            Some(Action::Hold(gate)) => {
+                let _ = gate.clone().wait_for(|open| *open).await;
+            }
             Some(Action::Refuse(reply)) => {
                 write_reply(&mut client, reply, &request.method).await?;
                 continue;

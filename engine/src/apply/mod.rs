@@ -7,6 +7,15 @@
 mod events;
 mod machine;
 mod model;
+mod operation;
+mod record;
+pub mod recover;
+mod schedule;
+mod settle;
+mod stored;
+#[cfg(test)]
+mod tests;
+mod writer;
 
 pub use events::Event;
 pub use machine::Apply;

@@ -80,8 +80,10 @@ pub enum Request {
         token: String,
         /// As state has it, or as it was found; `memory` is what the file says now.
         instance: Instance,
-        /// The properties to reach, secrets included.
+        /// The properties to reach, secrets included; null where AWS's default is to be put back.
         desired: Map,
+        /// The managed properties as AWS has them, as far as the plan or a read saw them.
+        live: Map,
         /// What differs. Empty where only the owner's mark may be missing (an adoption).
         differences: Vec<Difference>,
     },
@@ -103,7 +105,8 @@ pub enum Request {
         token: String,
         /// The resource as it would be.
         instance: Instance,
-        /// What there was before the creation, [`crate::state::Pending::before`].
+        /// What there was before the creation, [`crate::state::Pending::before`]; and, where the physical id is not known,
+        /// under [`super::recover::ELSEWHERE`] the physical ids of the type that state knows: it is none of those.
         before: Map,
     },
 }

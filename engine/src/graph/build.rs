@@ -86,7 +86,14 @@ fn switched_on<'a>(evaluator: &Evaluator<'a>) -> BTreeMap<Address, &'a Block> {
             }
         }
     };
-    evaluator.inputs.stack.blocks.iter().filter(|(_, block)| on(block)).map(|(address, block)| (address.clone(), block)).collect()
+    evaluator
+        .inputs
+        .stack
+        .blocks
+        .iter()
+        .filter(|(_, block)| on(block))
+        .map(|(address, block)| (address.clone(), block))
+        .collect()
 }
 
 fn resources(evaluator: &Evaluator<'_>) -> BTreeMap<Address, Resource> {
@@ -108,14 +115,18 @@ fn resources(evaluator: &Evaluator<'_>) -> BTreeMap<Address, Resource> {
             .map(|name| (name.clone(), evaluator.property(address, name)))
             .filter(|(_, value)| !value.is_null())
             .collect();
-        let attributes = schema.attributes.keys().map(|name| (name.clone(), evaluator.attribute(address, name))).collect();
+        let attributes =
+            schema.attributes.keys().map(|name| (name.clone(), evaluator.attribute(address, name))).collect();
         let references = evaluator.references_of(address);
         resources.insert(address.clone(), Resource { address: address.clone(), properties, attributes, references });
     }
     resources
 }
 
-fn contributions(evaluator: &Evaluator<'_>, resources: &BTreeMap<Address, Resource>) -> BTreeMap<Address, Vec<Contribution>> {
+fn contributions(
+    evaluator: &Evaluator<'_>,
+    resources: &BTreeMap<Address, Resource>,
+) -> BTreeMap<Address, Vec<Contribution>> {
     let none = BTreeMap::new();
     let world = World {
         facts: evaluator.facts(),
@@ -134,7 +145,13 @@ fn contributions(evaluator: &Evaluator<'_>, resources: &BTreeMap<Address, Resour
     all
 }
 
-fn node(evaluator: &Evaluator<'_>, world: &World<'_>, kind: &dyn ResourceType, block: &Block, resource: &Resource) -> Node {
+fn node(
+    evaluator: &Evaluator<'_>,
+    world: &World<'_>,
+    kind: &dyn ResourceType,
+    block: &Block,
+    resource: &Resource,
+) -> Node {
     let address = &block.address;
     let descriptor = kind.descriptor();
     let schema = kind.schema();
@@ -174,7 +191,10 @@ fn node(evaluator: &Evaluator<'_>, world: &World<'_>, kind: &dyn ResourceType, b
                 .on(address),
         );
     }
-    let flag = |node: &Option<SourceNode>, name: &str| match node.as_ref().map(|node| (node, evaluator.node(node, &Path::of(name), None))) {
+    let flag = |node: &Option<SourceNode>, name: &str| match node
+        .as_ref()
+        .map(|node| (node, evaluator.node(node, &Path::of(name), None)))
+    {
         None | Some((_, Value::Null)) => false,
         Some((_, Value::Bool(value))) => value,
         Some((node, other)) => {
@@ -186,18 +206,20 @@ fn node(evaluator: &Evaluator<'_>, world: &World<'_>, kind: &dyn ResourceType, b
             false
         }
     };
-    let import = block.reserved.import.as_ref().and_then(|node| match evaluator.node(node, &Path::of("import"), None) {
-        Value::String(id) => Some(id),
-        _ => {
-            evaluator.report(
-                Diagnostic::error("S3S-V2", "`import` must be the identifier of an existing resource")
-                    .at(node.span.clone())
-                    .on(address),
-            );
-            None
-        }
-    });
-    let written = |name: &String| block.body.contains_key(name) || schema.properties.get(name).is_some_and(|one| one.derived);
+    let import =
+        block.reserved.import.as_ref().and_then(|node| match evaluator.node(node, &Path::of("import"), None) {
+            Value::String(id) => Some(id),
+            _ => {
+                evaluator.report(
+                    Diagnostic::error("S3S-V2", "`import` must be the identifier of an existing resource")
+                        .at(node.span.clone())
+                        .on(address),
+                );
+                None
+            }
+        });
+    let written =
+        |name: &String| block.body.contains_key(name) || schema.properties.get(name).is_some_and(|one| one.derived);
     Node {
         defaulted: managed.keys().filter(|name| !written(name)).cloned().collect(),
         managed,
@@ -242,7 +264,8 @@ fn outputs(evaluator: &Evaluator<'_>) -> Map {
 
 /// A problem with its place.
 fn located(problem: &Problem, block: &Block) -> Diagnostic {
-    let mut diagnostic = Diagnostic::error(problem.code, problem.message.clone())
+    let diagnostic = Diagnostic::error(problem.code, problem.message.clone());
+    let mut diagnostic = Diagnostic { severity: problem.severity, ..diagnostic }
         .at(locate(block, &problem.path))
         .on(&block.address)
         .property(&problem.path);

@@ -37,7 +37,7 @@ pub struct Evaluator<'a> {
     edges: RefCell<BTreeMap<Address, BTreeMap<Address, Vec<Path>>>>,
     /// Which resource stands at which path of reference properties.
     references: RefCell<BTreeMap<Address, BTreeMap<Path, Address>>>,
-    budget: RefCell<Budget>,
+    budget: Budget,
 }
 
 impl<'a> Evaluator<'a> {
@@ -51,7 +51,7 @@ impl<'a> Evaluator<'a> {
             under_way: RefCell::default(),
             edges: RefCell::default(),
             references: RefCell::default(),
-            budget: RefCell::new(Budget::default()),
+            budget: Budget::default(),
         }
     }
 
@@ -139,7 +139,8 @@ impl<'a> Evaluator<'a> {
                 .chain([&slot])
                 .map(|(address, name)| format!("{address}.{}", name.trim_start_matches('=')))
                 .collect();
-            let span = self.blocks.get(address).and_then(|block| block.body.get(name).map(|entry| entry.key_span.clone()));
+            let span =
+                self.blocks.get(address).and_then(|block| block.body.get(name).map(|entry| entry.key_span.clone()));
             self.report(
                 Diagnostic::error("S3S-R4", format!("this is made from itself: {}", words.join(" → ")))
                     .at(span)
@@ -214,13 +215,10 @@ impl<'a> Evaluator<'a> {
 
     /// Evaluates a part of a file. Errors are reported, and what is wrong becomes unknown so that it causes no more.
     pub fn node(&self, node: &Node, path: &Path, owner: Option<&Address>) -> Value {
-        // The budget is lent for one node at a time: evaluating one may evaluate others.
-        let mut budget = std::mem::take(&mut *self.budget.borrow_mut());
         let scope_at = |path: &Path| -> Box<dyn Scope + '_> {
             Box::new(BlockScope { evaluator: self, owner: owner.cloned(), path: path.clone() })
         };
-        let result = evaluate_at(node, path, &scope_at, &mut budget);
-        *self.budget.borrow_mut() = budget;
+        let result = evaluate_at(node, path, &scope_at, &self.budget);
         result.unwrap_or_else(|found| {
             for mut diagnostic in found.0 {
                 diagnostic.span.get_or_insert_with(|| node.span.clone());
@@ -271,7 +269,9 @@ impl BlockScope<'_> {
 
     fn member(&self, address: &Address, name: &str, span: Option<&Span>) -> Result<Value, Box<Diagnostic>> {
         let evaluator = self.evaluator;
-        let Some(kind) = evaluator.kind(address) else { return Err(self.missing(span, format!("there is no {address}"), None)) };
+        let Some(kind) = evaluator.kind(address) else {
+            return Err(self.missing(span, format!("there is no {address}"), None));
+        };
         let schema = kind.schema();
         let known = schema.attributes.contains_key(name) || schema.properties.get(name).is_some_and(|one| !one.derived);
         if !known {
@@ -318,7 +318,9 @@ impl Scope for BlockScope<'_> {
                 Some(owner) => Ok((self.member(owner, name, span)?, 2)),
                 None => Err(self.missing(span, "`self` stands for a resource, and here is none".into(), None)),
             },
-            [service, kind, name, rest @ ..] if evaluator.inputs.registry.get(&format!("{service}.{kind}")).is_some() => {
+            [service, kind, name, rest @ ..]
+                if evaluator.inputs.registry.get(&format!("{service}.{kind}")).is_some() =>
+            {
                 let address = Address::root(format!("{service}.{kind}"), *name);
                 if !evaluator.blocks.contains_key(&address) {
                     let off = evaluator.inputs.stack.blocks.contains_key(&address);
@@ -327,7 +329,11 @@ impl Scope for BlockScope<'_> {
                     return Err(if off {
                         self.missing(span, format!("{address} is switched off by its `when`"), None)
                     } else {
-                        self.missing(span, format!("there is no {address}"), near.map(|near| format!("did you mean `{near}`?")))
+                        self.missing(
+                            span,
+                            format!("there is no {address}"),
+                            near.map(|near| format!("did you mean `{near}`?")),
+                        )
                     });
                 }
                 match rest {

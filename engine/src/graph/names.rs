@@ -104,7 +104,9 @@ mod tests {
 
     #[test]
     fn a_long_name_is_cut_and_stays_unique() {
-        let long = |end: &str| default_name(&facts(), &Address::root("s3.bucket", format!("{}{end}", "x".repeat(60))), &BUCKET);
+        let long = |end: &str| {
+            default_name(&facts(), &Address::root("s3.bucket", format!("{}{end}", "x".repeat(60))), &BUCKET)
+        };
         assert_eq!(long("a").len(), 63);
         assert_ne!(long("a"), long("b"));
     }

@@ -42,9 +42,9 @@ pub fn find(document: &Document, kind: Kind) -> Vec<Problem> {
     problems
 }
 
-/// Condition keys that bind a statement to somebody when their value is fixed, in lower case: AWS's own list for bucket
+/// Condition keys that bind a statement to somebody when their value is fixed, in lower case: AWS's list for bucket
 /// policies (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html>,
-/// "The meaning of public").
+/// "The meaning of public"), and the principal's account and ARN, which bind no less.
 const BINDING_KEYS: [&str; 12] = [
     "aws:principalarn",
     "aws:principalaccount",

@@ -5,7 +5,7 @@ use regex_lite::Regex;
 
 use super::model::*;
 use crate::address::Path;
-use crate::diagnostic::did_you_mean;
+use crate::diagnostic::{Severity, did_you_mean};
 use crate::value::Value;
 
 /// One thing wrong with a value, at a path.
@@ -13,6 +13,8 @@ use crate::value::Value;
 pub struct Problem {
     /// The rule's code, `S3S-V1`.
     pub code: &'static str,
+    /// Whether AWS would refuse it or it would never do what it says (error), or it is a risk (warning).
+    pub severity: Severity,
     /// Where in the properties.
     pub path: Path,
     /// What is wrong.
@@ -22,9 +24,14 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem without help.
+    /// An error without help.
     pub fn new(code: &'static str, path: &Path, message: impl Into<String>) -> Self {
-        Self { code, path: path.clone(), message: message.into(), help: None }
+        Self { code, severity: Severity::Error, path: path.clone(), message: message.into(), help: None }
+    }
+
+    /// A warning without help.
+    pub fn warning(code: &'static str, path: &Path, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::new(code, path, message) }
     }
 
     /// The same, with the next step.
@@ -35,8 +42,13 @@ impl Problem {
 
 /// Everything wrong with a block's properties. Unknown values are taken to fit; they are checked again once known.
 pub fn validate(schema: &Schema, properties: &Value) -> Vec<Problem> {
+    validate_fields(&schema.properties, properties)
+}
+
+/// Everything wrong with a table of known keys that is no resource's.
+pub fn validate_fields(fields: &IndexMap<String, Property>, value: &Value) -> Vec<Problem> {
     let mut problems = Vec::new();
-    object(&schema.properties, properties, &Path::default(), &mut problems);
+    object(fields, value, &Path::default(), &mut problems);
     problems
 }
 

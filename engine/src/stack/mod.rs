@@ -1,5 +1,58 @@
 //! The stack file: from TOML to blocks with every place kept.
+//!
+//! [`syntax`] reads tokens and puts tables together, [`parse`] makes nodes and templates of them and merges the files,
+//! [`sections`] and [`blocks`] know what the tables mean, [`static_check`] checks everything that is known before an
+//! expression is evaluated. [`variables`] finds the value of each variable; [`evaluate`] evaluates nodes.
+//!
+//! | code | meaning |
+//! |---|---|
+//! | `S3S-P1` | no TOML |
+//! | `S3S-P2` | more than the bounds allow |
+//! | `S3S-P3` | something is there twice |
+//! | `S3S-P4` | a kind of value that is refused: dates, NaN, infinity, numbers beyond 64 bits |
+//! | `S3S-P5` | a table, a name or a header is missing |
+//! | `S3S-P6` | no such section or resource type |
+//! | `S3S-P7` | must be written out, without expressions |
+//! | `S3S-P8` | a reserved key or a definition says something that cannot be |
+//! | `S3S-P9` | a key stands under the wrong header |
+//! | `S3S-P10` | not supported by this version yet |
+//! | `S3S-V1` to `S3S-V9` | the value does not fit the schema, see [`crate::schema::validate`] |
+//! | `S3S-V10` | a type that cannot be read |
+//! | `S3S-V11` | a variable without value |
+//! | `S3S-V12` | a value for a variable that is not declared |
+//! | `S3S-V13` | a variable's value does not fit its type or its rules |
+//! | `S3S-V14` | variables whose values need each other |
+//! | `S3S-N20` | a name that is not allowed |
+//! | `S3S-R1` | nothing of that name is in scope |
+//! | `S3S-R2` | no such variable |
+//! | `S3S-R3` | no such resource in the stack |
+//! | `S3S-R4` | a resource has no such property or attribute |
+//! | `S3S-R5` | in scope elsewhere, but not here |
 
+mod blocks;
+mod draft;
+mod evaluate;
+mod load;
 pub mod model;
+mod names;
+mod parse;
+mod problems;
+mod references;
+mod reserved;
+mod sections;
+mod sketch;
+mod static_check;
+mod syntax;
+mod syntax_error;
+pub mod variables;
 
+#[cfg(test)]
+mod tests;
+
+pub use evaluate::{ScopeAt, evaluate, evaluate_at, evaluate_table};
+pub use load::{Types, load};
 pub use model::*;
+pub use syntax::{MAX_BYTES, MAX_DEPTH, MAX_VALUES};
+
+/// Most diagnostics that one reading of a stack gives; nobody reads more, and making each costs.
+const MAX_DIAGNOSTICS: usize = 200;

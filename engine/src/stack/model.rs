@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use crate::address::{Address, Path};
+use crate::address::{Address, Path, Step};
 use crate::diagnostic::Span;
 use crate::expression::Template;
 
@@ -30,6 +30,64 @@ pub enum NodeKind {
     List(Vec<Node>),
     /// A table.
     Table(Table),
+    /// A text whose expressions could not be parsed; that was told, and nothing evaluates a stack with errors.
+    Broken,
+}
+
+impl Node {
+    /// What stands here, in the words of messages.
+    pub fn describe(&self) -> &'static str {
+        match &self.kind {
+            NodeKind::Bool(_) => "a bool",
+            NodeKind::Integer(_) | NodeKind::Float(_) => "a number",
+            NodeKind::Text(_) | NodeKind::Broken => "a string",
+            NodeKind::List(_) => "a list",
+            NodeKind::Table(_) => "a table",
+        }
+    }
+
+    /// The text, if this is one without expressions.
+    pub fn literal(&self) -> Option<&str> {
+        match &self.kind {
+            NodeKind::Text(template) => template.literal(),
+            _ => None,
+        }
+    }
+
+    /// The table, if this is one.
+    pub fn table(&self) -> Option<&Table> {
+        match &self.kind {
+            NodeKind::Table(table) => Some(table),
+            _ => None,
+        }
+    }
+
+    /// Whether this is a table or an array of tables with a `[header]` of its own.
+    pub fn has_header(&self) -> bool {
+        matches!(self.kind, NodeKind::Table(_))
+            && self.span.file.text.get(self.span.start..).is_some_and(|text| text.starts_with('['))
+    }
+
+    /// Calls `visit` for every text in this value, those of keys included, with its path from here.
+    pub fn texts<'a>(&'a self, path: &Path, visit: &mut dyn FnMut(&Path, &'a Template)) {
+        match &self.kind {
+            NodeKind::Text(template) => visit(path, template),
+            NodeKind::List(list) => {
+                list.iter().enumerate().for_each(|(at, item)| item.texts(&path.index(at), visit));
+            }
+            NodeKind::Table(table) => table_texts(table, path, visit),
+            NodeKind::Bool(_) | NodeKind::Integer(_) | NodeKind::Float(_) | NodeKind::Broken => {}
+        }
+    }
+}
+
+/// Calls `visit` for every text in a table, those of keys included, with its path from here.
+pub fn table_texts<'a>(table: &'a Table, path: &Path, visit: &mut dyn FnMut(&Path, &'a Template)) {
+    for (name, entry) in table {
+        let path = path.key(name);
+        visit(&path, &entry.key);
+        entry.node.texts(&path, visit);
+    }
 }
 
 /// A table in the order of the file.
@@ -98,7 +156,7 @@ pub struct BackendBlock {
 pub struct Variable {
     /// The name's place.
     pub span: Span,
-    /// The declared type, or the type of the default.
+    /// The declared type, or the type of the default; any, if the default is an expression.
     pub shape: VariableType,
     /// The default; absent means that a value must be given.
     pub default: Option<Node>,
@@ -158,7 +216,7 @@ pub struct Environment {
     /// The header's place.
     pub span: Span,
     /// `var.x = …`.
-    pub variables: IndexMap<String, Node>,
+    pub variables: IndexMap<String, Entry>,
     /// `region`.
     pub region: Option<Node>,
     /// `tags`, over those of the stack.
@@ -176,10 +234,56 @@ pub struct Block {
     pub address: Address,
     /// The header's place.
     pub span: Span,
-    /// Its properties.
+    /// Its properties. Where the schema wants a reference, a bare address stands as the expression `${address}`.
     pub body: Table,
     /// The keys that every resource may have.
     pub reserved: Reserved,
+}
+
+impl Block {
+    /// Calls `visit` for every text of the properties, those of keys included, with its path.
+    pub fn texts<'a>(&'a self, visit: &mut dyn FnMut(&Path, &'a Template)) {
+        table_texts(&self.body, &Path::default(), visit);
+    }
+}
+
+/// The node at a path in a table, or the deepest one on the way; absent when not even the first step leads anywhere.
+pub fn nearest<'a>(table: &'a Table, path: &Path) -> Option<&'a Node> {
+    let (first, rest) = path.0.split_first()?;
+    let Step::Key(first) = first else { return None };
+    let mut node = &table.get(first)?.node;
+    for step in rest {
+        let next = match (&node.kind, step) {
+            (NodeKind::Table(table), Step::Key(key)) => table.get(key).map(|entry| &entry.node),
+            (NodeKind::List(list), Step::Index(index)) => list.get(*index),
+            _ => None,
+        };
+        match next {
+            Some(next) => node = next,
+            None => break,
+        }
+    }
+    Some(node)
+}
+
+/// The place of the key that a path in a table ends in; absent when it leads nowhere.
+pub fn key_place<'a>(table: &'a Table, path: &Path) -> Option<&'a Span> {
+    let (Step::Key(last), way) = path.0.split_last()? else { return None };
+    let table = match way {
+        [] => table,
+        way => nearest(table, &Path(way.to_vec()))?.table()?,
+    };
+    table.get(last).map(|entry| &entry.key_span)
+}
+
+/// The place of the value at a path of a block, or of the nearest thing round it: at worst the block's header.
+pub fn locate(block: &Block, path: &Path) -> Span {
+    nearest(&block.body, path).map_or_else(|| block.span.clone(), |node| node.span.clone())
+}
+
+/// The place of the key that a path of a block ends in, or else of the value.
+pub fn locate_key(block: &Block, path: &Path) -> Span {
+    key_place(&block.body, path).cloned().unwrap_or_else(|| locate(block, path))
 }
 
 /// The keys that every resource may have, DESIGN section 4.

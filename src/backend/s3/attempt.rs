@@ -6,8 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_sdk_s3::config::{Builder, ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::operation::RequestId;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextRef;
 use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
@@ -15,6 +14,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::date_time::{DateTime, Format};
 use aws_smithy_types::retry::RetryConfig;
 use s3stack_engine::fault::{Fault, FaultKind};
+
+use crate::aws::{Failed, Failure, Operation};
 
 /// How patiently a call is made.
 #[derive(Debug, Clone, Copy)]
@@ -45,66 +46,33 @@ pub async fn attempt<T, E>(
     operation: &'static str,
     limit: Duration,
     call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-) -> Result<T, Fault>
+) -> Result<T, Failed>
 where
     E: ProvideErrorMetadata + StdError + 'static,
 {
     match tokio::time::timeout(limit, call).await {
         Ok(Ok(output)) => Ok(output),
-        Ok(Err(error)) => Err(fault(operation, &error)),
+        Ok(Err(error)) => Err(error.failed(&Operation::read("s3", operation))),
         Err(_) => Err(silence(operation, format!("no answer within {} s", limit.as_secs()))),
     }
 }
 
-/// A fault for a call that was not, or not fully, answered.
-pub fn silence(operation: &str, message: String) -> Fault {
-    Fault {
+/// A call that was not, or not fully, answered.
+pub fn silence(operation: &str, message: String) -> Failed {
+    let fault = Fault {
         kind: FaultKind::Uncertain,
         service: "s3".into(),
         operation: operation.into(),
         code: None,
         message,
         request_id: None,
-    }
+    };
+    Failed { fault, again: false, credentials: None }
 }
 
-/// Whether the same call may be made again at once: nobody said no.
-pub fn is_passing(fault: &Fault) -> bool {
-    matches!(fault.kind, FaultKind::Uncertain | FaultKind::Throttled)
-}
-
-fn fault<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Fault
-where
-    E: ProvideErrorMetadata + StdError + 'static,
-{
-    let status = error.raw_response().map(|response| response.status().as_u16());
-    let code = error.code().map(str::to_owned);
-    Fault {
-        kind: kind(status, code.as_deref(), matches!(error, SdkError::ConstructionFailure(_))),
-        service: "s3".into(),
-        operation: operation.into(),
-        // An answer to HEAD has no body and so no code.
-        code: code.or(status.map(|status| status.to_string())),
-        message: error.message().map_or_else(|| DisplayErrorContext(error).to_string(), str::to_owned),
-        request_id: error.request_id().map(str::to_owned),
-    }
-}
-
-fn kind(status: Option<u16>, code: Option<&str>, never_sent: bool) -> FaultKind {
-    match (code.unwrap_or_default(), status) {
-        ("ExpiredToken" | "TokenRefreshRequired", _) => FaultKind::Expired,
-        ("SlowDown" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequests", _) | (_, Some(429)) => {
-            FaultKind::Throttled
-        }
-        ("RequestTimeout", _) | (_, Some(500..)) => FaultKind::Uncertain,
-        (_, Some(401 | 403)) => FaultKind::Denied,
-        (_, Some(404)) => FaultKind::NotFound,
-        (_, Some(409 | 412)) => FaultKind::Conflict,
-        (_, Some(400..)) => FaultKind::Invalid,
-        (_, Some(_)) => FaultKind::Other,
-        (_, None) if never_sent => FaultKind::Invalid,
-        (_, None) => FaultKind::Uncertain,
-    }
+/// Whether the same call may be made again: nobody said no, or not to this.
+pub fn is_passing(failed: &Failed) -> bool {
+    failed.again || matches!(failed.fault.kind, FaultKind::Uncertain | FaultKind::Throttled)
 }
 
 /// What an answer's headers said.
@@ -156,27 +124,6 @@ impl Intercept for HeadsOf {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_answer_is_uncertain_only_when_nobody_said_no() {
-        for (status, code, expected) in [
-            (None, None, FaultKind::Uncertain),
-            (Some(500), Some("InternalError"), FaultKind::Uncertain),
-            (Some(503), Some("ServiceUnavailable"), FaultKind::Uncertain),
-            (Some(503), Some("SlowDown"), FaultKind::Throttled),
-            (Some(400), Some("RequestTimeout"), FaultKind::Uncertain),
-            (Some(400), Some("ExpiredToken"), FaultKind::Expired),
-            (Some(400), Some("InvalidArgument"), FaultKind::Invalid),
-            (Some(403), Some("AccessDenied"), FaultKind::Denied),
-            (Some(404), Some("NoSuchKey"), FaultKind::NotFound),
-            (Some(409), Some("ConditionalRequestConflict"), FaultKind::Conflict),
-            (Some(412), Some("PreconditionFailed"), FaultKind::Conflict),
-            (Some(301), Some("PermanentRedirect"), FaultKind::Other),
-        ] {
-            assert_eq!(kind(status, code, false), expected, "{status:?} {code:?}");
-        }
-        assert_eq!(kind(None, None, true), FaultKind::Invalid);
-    }
 
     #[test]
     fn pauses_double_and_end() {

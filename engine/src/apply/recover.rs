@@ -1,0 +1,290 @@
+//! Recovery: folds what AWS says about the operations of a run that was cut short into the state.
+//!
+//! It makes no change in AWS and decides nothing about the stack: what exists and is ours is taken in, what does not exist is
+//! dropped, and then the ordinary plan decides. It is pure, and doing it twice is doing it once.
+
+use std::collections::BTreeMap;
+
+use super::model::Request;
+use super::stored::{attributes, tried, union};
+use crate::address::Address;
+use crate::plan::{Live, Observation};
+use crate::resource::{Identity, Registry, ResourceType};
+use crate::state::{Deposed, Instance, Pending, State, Verb};
+use crate::value::{Map, Value};
+
+/// What `before` of a pending create holds under this key: the physical id of the resource that it replaces.
+pub(super) const REPLACES: &str = "replaces";
+
+/// What `before` of a read holds under this key: the physical ids of the type that state knows, as a list. None of them
+/// is what a creation left behind.
+pub const ELSEWHERE: &str = "elsewhere";
+
+/// What recovery knows beyond state and answers.
+#[derive(Clone, Copy)]
+pub struct Circumstances<'a> {
+    /// The types there are.
+    pub registry: &'a dyn Registry,
+    /// Seconds since 1970.
+    pub wall: u64,
+    /// Whether the lease was taken over from a run that may still have calls on their way: then the entries stay and are
+    /// read again at the end of the next apply.
+    pub taken_over: bool,
+}
+
+/// What recovery did about one operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovered {
+    /// The resource.
+    pub address: Address,
+    /// What had been begun.
+    pub verb: Verb,
+    /// One sentence for the user.
+    pub what: String,
+    /// Whether the entry stays, because nobody knows or because it must be looked at again.
+    pub stays: bool,
+}
+
+/// The reads that recovery needs, by the token of the entry each is about. Updates need none.
+pub fn questions(state: &State) -> BTreeMap<String, Request> {
+    state
+        .pending
+        .iter()
+        .filter(|pending| pending.verb != Verb::Update)
+        .map(|pending| (pending.token.clone(), question(state, pending)))
+        .collect()
+}
+
+/// The read that tells what became of one operation.
+pub(super) fn question(state: &State, pending: &Pending) -> Request {
+    let mut before = pending.before.clone();
+    if pending.instance.physical_id.is_empty() {
+        let deposed = state.deposed.iter().map(|deposed| &deposed.instance);
+        let known = state.instances.values().chain(deposed);
+        let known = known.filter(|instance| instance.type_name == pending.instance.type_name);
+        before.insert(ELSEWHERE.into(), Value::strings(known.map(|instance| instance.physical_id.as_str())));
+    }
+    Request::Read {
+        address: pending.address.clone(),
+        token: pending.token.clone(),
+        instance: pending.instance.clone(),
+        before,
+    }
+}
+
+/// The state with every pending operation folded in that `answers` (by token) tells about, and what was done.
+pub fn fold(
+    state: &State,
+    answers: &BTreeMap<String, Observation>,
+    circumstances: Circumstances<'_>,
+) -> (State, Vec<Recovered>) {
+    let mut folded = state.clone();
+    let mut done: BTreeMap<usize, Recovered> = BTreeMap::new();
+    let mut kept = Vec::new();
+    // Deletions before creations: of a replacement cut short, the old one must make room. Creations go on while one
+    // of them is taken in, because a child is ours by its parent.
+    let mut creations = Vec::new();
+    for (at, pending) in state.pending.iter().enumerate() {
+        let what = match pending.verb {
+            Verb::Create => {
+                creations.push((at, pending));
+                continue;
+            }
+            Verb::Update => fold_update(&mut folded, pending),
+            Verb::Delete => fold_delete(&mut folded, pending, answers.get(&pending.token)),
+        };
+        done.insert(at, what);
+    }
+    loop {
+        let before = creations.len();
+        creations.retain(|(at, pending)| match answers.get(&pending.token) {
+            Some(Observation::Found(live)) if is_ours(live, pending, &folded, circumstances.registry) => {
+                done.insert(*at, fold_creation(&mut folded, pending, live, circumstances));
+                false
+            }
+            _ => true,
+        });
+        if creations.len() == before {
+            break;
+        }
+    }
+    for (at, pending) in creations {
+        done.insert(at, leave_creation(pending, answers.get(&pending.token)));
+    }
+    for (at, pending) in state.pending.iter().enumerate() {
+        let Some(recovered) = done.get_mut(&at) else { continue };
+        recovered.stays |= circumstances.taken_over;
+        if recovered.stays {
+            kept.push(pending.clone());
+        }
+    }
+    folded.pending = kept;
+    if folded.pending.is_empty() {
+        folded.run = None;
+    }
+    (folded, done.into_values().collect())
+}
+
+/// Whether what was found for a creation is ours: by its mark, by having been seen to be free before, by state, or by its
+/// parent.
+pub(super) fn is_ours(live: &Live, pending: &Pending, state: &State, registry: &dyn Registry) -> bool {
+    match live.owner.as_deref() {
+        Some(owner) => owner == state.lineage,
+        None => {
+            let known = |address: &Address, instance: &Instance| {
+                *address == pending.address && instance.physical_id == live.physical_id
+            };
+            pending.seen_missing
+                || state.instances.iter().any(|(address, instance)| known(address, instance))
+                || state.deposed.iter().any(|deposed| known(&deposed.address, &deposed.instance))
+                || pending.before.get(REPLACES).and_then(Value::as_str) == Some(&live.physical_id)
+                || belongs_to_parent(pending, state, registry)
+        }
+    }
+}
+
+/// Whether the resource is an untaggable child of one of ours.
+fn belongs_to_parent(pending: &Pending, state: &State, registry: &dyn Registry) -> bool {
+    let Some(kind) = registry.get(&pending.instance.type_name) else { return false };
+    let Some(property) = kind.descriptor().parent.filter(|_| !kind.descriptor().taggable) else { return false };
+    let Some(parent) = pending.instance.managed.get(property) else { return false };
+    pending.instance.waits_for.iter().filter_map(|address| state.instances.get(address)).any(|instance| {
+        parent.as_str() == Some(&instance.physical_id) || instance.attributes.values().any(|value| value == parent)
+    })
+}
+
+/// Whether a resource that was found is of no use, because what was told once, at its creation, is lost.
+pub(super) fn is_spent(kind: Option<&dyn ResourceType>) -> bool {
+    kind.is_some_and(|kind| {
+        kind.descriptor().identity == Identity::ParentList
+            && kind.schema().attributes.values().any(|attribute| attribute.made_by_aws && attribute.sensitive)
+    })
+}
+
+/// What state knows of a resource that a create left behind, complete or half made.
+pub(super) fn found_instance(pending: &Pending, live: &Live, kind: Option<&dyn ResourceType>, wall: u64) -> Instance {
+    let mut instance = pending.instance.clone();
+    instance.physical_id.clone_from(&live.physical_id);
+    let mut known = instance.attributes;
+    known.extend(live.attributes.clone());
+    instance.attributes = attributes(&known, kind);
+    instance.managed = tried(&instance.managed, &live.managed);
+    instance.memory = tried(&instance.memory, &Map::new());
+    instance.written_at = wall;
+    instance
+}
+
+fn fold_update(state: &mut State, pending: &Pending) -> Recovered {
+    let what = match state.instances.get_mut(&pending.address) {
+        Some(instance) if instance.physical_id == pending.instance.physical_id => {
+            widen(instance, pending);
+            "was being updated: the plan compares all that the update may have set"
+        }
+        _ => "was being updated and is no longer in state: nothing to do",
+    };
+    recovered(pending, what, false)
+}
+
+/// Adds to an instance what an update tried.
+fn widen(instance: &mut Instance, pending: &Pending) {
+    instance.managed = union(&instance.managed, &tried(&pending.instance.managed, &instance.managed));
+    instance.waits_for.extend(pending.instance.waits_for.iter().cloned());
+    instance.written_at = instance.written_at.max(pending.instance.written_at);
+}
+
+fn fold_delete(state: &mut State, pending: &Pending, answer: Option<&Observation>) -> Recovered {
+    let id = &pending.instance.physical_id;
+    let is_it = |address: &Address, instance: &Instance| *address == pending.address && instance.physical_id == *id;
+    match answer {
+        Some(Observation::Missing) => {
+            state.instances.retain(|address, instance| !is_it(address, instance));
+            state.deposed.retain(|deposed| !is_it(&deposed.address, &deposed.instance));
+            recovered(pending, format!("was being deleted and is gone: {id} is dropped from state"), false)
+        }
+        Some(Observation::Found(_)) => {
+            recovered(pending, "was being deleted and is still there: it stays in state", false)
+        }
+        Some(Observation::Foreign(how)) => {
+            recovered(pending, format!("was being deleted and is not ours any more ({how}): it stays in state"), false)
+        }
+        unknown => unreadable(pending, unknown),
+    }
+}
+
+fn fold_creation(state: &mut State, pending: &Pending, live: &Live, circumstances: Circumstances<'_>) -> Recovered {
+    let kind = circumstances.registry.get(&pending.instance.type_name);
+    let mut instance = found_instance(pending, live, kind, circumstances.wall);
+    let id = live.physical_id.clone();
+    let is_deposed = state.deposed.iter().any(|deposed| deposed.instance.physical_id == id);
+    let held = state.instances.get(&pending.address);
+    let elsewhere = state.instances.iter().any(|(address, other)| {
+        *address != pending.address
+            && (&other.type_name, &other.account, &other.region, &other.physical_id)
+                == (&instance.type_name, &instance.account, &instance.region, &id)
+    });
+    match held {
+        _ if elsewhere => {
+            recovered(pending, format!("had been made as {id}, which state has under another address"), false)
+        }
+        Some(known) if known.physical_id == id => {
+            instance.managed = union(&known.managed, &instance.managed);
+            instance.waits_for.extend(known.waits_for.iter().cloned());
+            state.instances.insert(pending.address.clone(), instance);
+            recovered(pending, format!("had been made as {id}: state knows it"), false)
+        }
+        _ if is_deposed => recovered(pending, format!("had been made as {id}, which is to be deleted"), false),
+        _ if is_spent(kind) => {
+            state.deposed.push(Deposed { address: pending.address.clone(), instance });
+            let what = format!(
+                "had been made as {id}, but what AWS tells only once is lost: it will be deleted and made anew"
+            );
+            recovered(pending, what, false)
+        }
+        Some(known) if pending.before.get(REPLACES).and_then(Value::as_str) != Some(&known.physical_id) => {
+            state.deposed.push(Deposed { address: pending.address.clone(), instance });
+            recovered(pending, format!("had been made a second time as {id}, which will be deleted"), false)
+        }
+        known => {
+            if let Some(old) = known.cloned() {
+                state.deposed.push(Deposed { address: pending.address.clone(), instance: old });
+            }
+            state.instances.insert(pending.address.clone(), instance);
+            recovered(pending, format!("was being made and exists as {id}: it is taken into state"), false)
+        }
+    }
+}
+
+fn leave_creation(pending: &Pending, answer: Option<&Observation>) -> Recovered {
+    match answer {
+        Some(Observation::Missing) => {
+            recovered(pending, "was to be made and does not exist: nothing to take in", false)
+        }
+        Some(Observation::Found(live)) => {
+            let owner = live.owner.as_deref().map_or("it carries no s3stack:id tag".to_owned(), |owner| {
+                format!("its s3stack:id tag names another state, {owner}")
+            });
+            let what =
+                format!("was to be made; {} exists and is not ours ({owner}): it is left alone", live.physical_id);
+            recovered(pending, what, false)
+        }
+        Some(Observation::Foreign(how)) => recovered(
+            pending,
+            format!("was to be made; what exists there is not ours ({how}): it is left alone"),
+            false,
+        ),
+        unknown => unreadable(pending, unknown),
+    }
+}
+
+fn unreadable(pending: &Pending, answer: Option<&Observation>) -> Recovered {
+    let why = match answer {
+        Some(Observation::Unreadable(fault)) => fault.to_string(),
+        _ => "it was not read".to_owned(),
+    };
+    recovered(pending, format!("may or may not have been changed ({why}): it stays pending"), true)
+}
+
+fn recovered(pending: &Pending, what: impl Into<String>, stays: bool) -> Recovered {
+    let what = format!("{} {}", pending.address, what.into());
+    Recovered { address: pending.address.clone(), verb: pending.verb, what, stays }
+}

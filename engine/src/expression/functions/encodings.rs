@@ -1,0 +1,92 @@
+//! Functions that encode and decode.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use sha2::{Digest, Sha256};
+
+use super::{Function, Refusal};
+use crate::value::Value;
+
+pub(super) const JSONENCODE: Function = Function::whole(
+    "jsonencode(value)",
+    "The value as JSON, without spaces and with sorted keys.",
+    r#"jsonencode({ b = [1, null], a = "x" })"#,
+    r#""{\"a\":\"x\",\"b\":[1,null]}""#,
+    |arguments| {
+        let value = arguments.value(0);
+        let json = value.to_json().map_err(|error| {
+            Refusal::new(format!("{error}; say which of its attributes is meant, such as `.arn`")).about(0)
+        })?;
+        let text = json.to_string();
+        arguments.room_for_text(text.len())?;
+        Ok(text.into())
+    },
+);
+
+pub(super) const JSONDECODE: Function = Function::whole(
+    "jsondecode(text)",
+    "The value that the JSON text stands for.",
+    r#"jsondecode("{\"a\":[1,2.5]}")"#,
+    "{ a = [1, 2.5] }",
+    |arguments| {
+        let text = arguments.text(0)?;
+        // Each value but the first follows one of these.
+        arguments.room_for_values(text.bytes().filter(|b| matches!(b, b',' | b'[' | b':')).count())?;
+        serde_json::from_str(&text)
+            .map(Value::from_json)
+            .map_err(|error| Refusal::new(format!("the text is not JSON: {error}")).about(0))
+    },
+);
+
+pub(super) const BASE64ENCODE: Function = Function::whole(
+    "base64encode(text)",
+    "The text's UTF-8 bytes in Base64.",
+    r#"base64encode("Hello")"#,
+    r#""SGVsbG8=""#,
+    |arguments| Ok(STANDARD.encode(arguments.text(0)?).into()),
+);
+
+pub(super) const BASE64DECODE: Function = Function::whole(
+    "base64decode(text)",
+    "The text whose UTF-8 bytes are given in Base64.",
+    r#"base64decode("SGVsbG8=")"#,
+    r#""Hello""#,
+    |arguments| {
+        let text = arguments.text(0)?;
+        let bytes =
+            STANDARD.decode(text).map_err(|error| Refusal::new(format!("the text is not Base64: {error}")).about(0))?;
+        let decoded = String::from_utf8(bytes).map_err(|_| Refusal::new("the bytes are not UTF-8").about(0))?;
+        Ok(decoded.into())
+    },
+);
+
+pub(super) const SHA256: Function = Function::whole(
+    "sha256(text)",
+    "The SHA-256 digest of the text's UTF-8 bytes, in hexadecimal.",
+    r#"substr(sha256("hello"), 0, 8)"#,
+    r#""2cf24dba""#,
+    |arguments| {
+        let digest = Sha256::digest(arguments.text(0)?);
+        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+    },
+);
+
+pub(super) const BASE64SHA256: Function = Function::whole(
+    "base64sha256(text)",
+    "The SHA-256 digest of the text's UTF-8 bytes, in Base64.",
+    r#"base64sha256("hello")"#,
+    r#""LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=""#,
+    |arguments| Ok(STANDARD.encode(Sha256::digest(arguments.text(0)?)).into()),
+);
+
+/// What RFC 3986 calls unreserved stays.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+pub(super) const URLENCODE: Function = Function::whole(
+    "urlencode(text)",
+    "The text for use in a URL, everything percent-encoded but letters, digits and `-_.~`.",
+    r#"urlencode("a b/ü")"#,
+    r#""a%20b%2F%C3%BC""#,
+    |arguments| Ok(utf8_percent_encode(&arguments.text(0)?, RESERVED).to_string().into()),
+);

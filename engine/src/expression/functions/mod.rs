@@ -1,0 +1,187 @@
+//! The functions: one table entry each, from which come the call, its checks, `explain` and the tests.
+
+mod arguments;
+mod call;
+mod collections;
+mod encodings;
+mod format;
+mod lists;
+mod numbers;
+mod strings;
+mod types;
+
+use self::arguments::{Arguments, Refusal};
+use crate::value::Value;
+
+/// A function of the expression language.
+#[derive(Debug)]
+pub struct Function {
+    /// How it is called: `join(separator, list)`. A parameter in brackets may be left out; the last one repeats if it
+    /// ends in `...`, also not at all.
+    pub signature: &'static str,
+    /// What it does, in one sentence.
+    pub doc: &'static str,
+    /// A call.
+    pub example: &'static str,
+    /// What that call gives, as an expression.
+    pub result: &'static str,
+    run: Run,
+}
+
+/// How a function treats its arguments.
+#[derive(Debug, Clone, Copy)]
+enum Run {
+    /// It looks at all of them: an unknown anywhere makes the call unknown, a secret anywhere makes it secret.
+    Whole(fn(&mut Arguments) -> Result<Value, Refusal>),
+    /// It hands elements through without looking at them: they may be unknown or secret, and stay what they are.
+    Through(fn(&mut Arguments) -> Result<Value, Refusal>),
+    /// `try`: the first argument that can be evaluated.
+    Try,
+    /// `can`: whether its argument can be evaluated.
+    Can,
+    /// `sensitive`: its argument, made secret.
+    Sensitive,
+    /// `nonsensitive`: its argument with no secret in it.
+    Nonsensitive,
+}
+
+impl Function {
+    const fn whole(
+        signature: &'static str,
+        doc: &'static str,
+        example: &'static str,
+        result: &'static str,
+        run: fn(&mut Arguments) -> Result<Value, Refusal>,
+    ) -> Self {
+        Self { signature, doc, example, result, run: Run::Whole(run) }
+    }
+
+    const fn through(
+        signature: &'static str,
+        doc: &'static str,
+        example: &'static str,
+        result: &'static str,
+        run: fn(&mut Arguments) -> Result<Value, Refusal>,
+    ) -> Self {
+        Self { signature, doc, example, result, run: Run::Through(run) }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        self.signature.split('(').next().unwrap_or_default()
+    }
+
+    /// The parameters as the signature writes them.
+    fn parameters(&self) -> impl Iterator<Item = &'static str> {
+        let inside = self.signature.split('(').nth(1).unwrap_or_default().trim_end_matches(')');
+        inside.split(", ").filter(|parameter| !parameter.is_empty())
+    }
+
+    /// The fewest arguments it takes.
+    pub(super) fn least(&self) -> usize {
+        self.parameters().filter(|parameter| !parameter.starts_with('[') && !parameter.ends_with("...")).count()
+    }
+
+    /// The most arguments it takes; `None` without a bound.
+    pub(super) fn most(&self) -> Option<usize> {
+        let mut parameters = self.parameters();
+        if parameters.any(|parameter| parameter.ends_with("...")) { None } else { Some(self.parameters().count()) }
+    }
+
+    /// Whether `f(list...)` makes sense.
+    pub(super) fn spreads(&self) -> bool {
+        matches!(self.run, Run::Whole(_) | Run::Through(_))
+    }
+
+    /// The name of the parameter that the argument at `at` is for.
+    fn parameter(&self, at: usize) -> &'static str {
+        let parameter = self.parameters().nth(at).or_else(|| self.parameters().last()).unwrap_or_default();
+        parameter.trim_matches(['[', ']', '.'])
+    }
+}
+
+/// All functions.
+pub const FUNCTIONS: &[&Function] = &[
+    &strings::CHOMP,
+    &strings::ENDSWITH,
+    &strings::FORMAT,
+    &strings::INDENT,
+    &strings::JOIN,
+    &strings::LOWER,
+    &strings::REGEX,
+    &strings::REGEXALL,
+    &strings::REGEXREPLACE,
+    &strings::REPLACE,
+    &strings::SPLIT,
+    &strings::STARTSWITH,
+    &strings::STRCONTAINS,
+    &strings::SUBSTR,
+    &strings::TITLE,
+    &strings::TRIM,
+    &strings::TRIMPREFIX,
+    &strings::TRIMSPACE,
+    &strings::TRIMSUFFIX,
+    &strings::UPPER,
+    &lists::ALLTRUE,
+    &lists::ANYTRUE,
+    &lists::CHUNKLIST,
+    &lists::COALESCE,
+    &lists::COALESCELIST,
+    &lists::COMPACT,
+    &lists::CONCAT,
+    &lists::CONTAINS,
+    &lists::DISTINCT,
+    &lists::ELEMENT,
+    &lists::FLATTEN,
+    &lists::INDEX,
+    &lists::LENGTH,
+    &lists::ONE,
+    &lists::RANGE,
+    &lists::REVERSE,
+    &lists::SLICE,
+    &lists::SORT,
+    &lists::SUM,
+    &collections::KEYS,
+    &collections::LOOKUP,
+    &collections::MATCHKEYS,
+    &collections::MERGE,
+    &collections::SETINTERSECTION,
+    &collections::SETPRODUCT,
+    &collections::SETSUBTRACT,
+    &collections::SETUNION,
+    &collections::TRANSPOSE,
+    &collections::VALUES,
+    &collections::ZIPMAP,
+    &types::CAN,
+    &types::NONSENSITIVE,
+    &types::SENSITIVE,
+    &types::TOBOOL,
+    &types::TOLIST,
+    &types::TOMAP,
+    &types::TONUMBER,
+    &types::TOSET,
+    &types::TOSTRING,
+    &types::TRY,
+    &types::TYPE,
+    &numbers::ABS,
+    &numbers::CEIL,
+    &numbers::FLOOR,
+    &numbers::LOG,
+    &numbers::MAX,
+    &numbers::MIN,
+    &numbers::PARSEINT,
+    &numbers::POW,
+    &numbers::SIGNUM,
+    &encodings::BASE64DECODE,
+    &encodings::BASE64ENCODE,
+    &encodings::BASE64SHA256,
+    &encodings::JSONDECODE,
+    &encodings::JSONENCODE,
+    &encodings::SHA256,
+    &encodings::URLENCODE,
+];
+
+/// The function of that name.
+pub fn find(name: &str) -> Option<&'static Function> {
+    FUNCTIONS.iter().copied().find(|function| function.name() == name)
+}

@@ -1,0 +1,82 @@
+//! A string of the stack file.
+
+use std::sync::Arc;
+
+use super::ast::Part;
+use super::budget::Budget;
+use super::evaluate::{Evaluator, Scope};
+use super::offsets::Origin;
+use super::references::{self, Traversal};
+use super::{parse, scanner::Mistake};
+use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::value::Value;
+
+/// A string of the stack file, parsed: literal text and `${…}` parts. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Template(Arc<Parsed>);
+
+#[derive(Debug)]
+struct Parsed {
+    text: String,
+    origin: Origin,
+    parts: Vec<Part>,
+}
+
+impl Template {
+    /// Parses `text`, the decoded TOML string that `origin` places in the file. Fails with every syntax error, unknown
+    /// function and wrong number of arguments in it.
+    pub fn parse(text: &str, origin: &Origin) -> Result<Template, Diagnostics> {
+        match parse::template(text) {
+            Ok(parts) => Ok(Self(Arc::new(Parsed { text: text.to_owned(), origin: origin.clone(), parts }))),
+            Err(mistakes) => {
+                Err(Diagnostics(mistakes.into_iter().map(|mistake| diagnostic(mistake, origin)).collect()))
+            }
+        }
+    }
+
+    /// The decoded text it was parsed from, escapes and `${…}` included.
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// The whole string's place in the file, quotes included.
+    pub fn span(&self) -> Option<&Span> {
+        self.0.origin.token()
+    }
+
+    /// Whether there is no `${…}` in it, so that its value is known without a scope.
+    pub fn is_literal(&self) -> bool {
+        self.literal().is_some()
+    }
+
+    /// The text after unescaping, if there is no `${…}` in it.
+    pub fn literal(&self) -> Option<&str> {
+        match self.0.parts.as_slice() {
+            [] => Some(""),
+            [Part::Literal(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Every traversal from a root of the scope, in the order of the text. Variables of a `for` are no roots.
+    pub fn references(&self) -> Vec<Traversal> {
+        references::of(&self.0.parts, &self.0.origin)
+    }
+
+    /// The value. Fails with the first error of each `${…}`.
+    pub fn evaluate(&self, scope: &dyn Scope, budget: &Budget) -> Result<Value, Diagnostics> {
+        if let Some(text) = self.literal() {
+            return Ok(Value::String(text.to_owned()));
+        }
+        let Parsed { text, origin, parts } = &*self.0;
+        Evaluator::new(scope, budget, text, origin).whole(parts)
+    }
+}
+
+fn diagnostic(mistake: Mistake, origin: &Origin) -> Diagnostic {
+    let diagnostic = Diagnostic::error(mistake.code, mistake.message).at(origin.span(mistake.range));
+    match mistake.help {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic,
+    }
+}

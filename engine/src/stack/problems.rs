@@ -1,0 +1,135 @@
+//! Problems with values, told at their place in the file, and keys that stand under the wrong header.
+
+use indexmap::IndexMap;
+
+use super::model::{Node, Table, key_place, nearest};
+use super::{MAX_DIAGNOSTICS, reserved, sketch};
+use crate::address::{Address, Path, Step};
+use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::schema::validate::{self, Problem};
+use crate::schema::{Property, Shape};
+
+/// A table that is checked against fields.
+pub(super) struct Site<'a> {
+    /// What it is, in messages: `s3.bucket.logs`, `[stack]`.
+    pub name: &'a str,
+    /// The place of its header.
+    pub span: &'a Span,
+    /// The table.
+    pub table: &'a Table,
+    /// What it may hold.
+    pub fields: &'a IndexMap<String, Property>,
+    /// The resource, if it is a block.
+    pub address: Option<&'a Address>,
+    /// All headers of all files.
+    pub headers: &'a [Span],
+    /// Whether a name is a resource type.
+    pub is_type: &'a dyn Fn(&str) -> bool,
+}
+
+impl Site<'_> {
+    /// Checks what is literal, and tells the problems.
+    pub fn check(&self, diagnostics: &mut Diagnostics) {
+        for problem in sketch::check(self.table, self.fields, self.is_type) {
+            if diagnostics.0.len() > MAX_DIAGNOSTICS {
+                return;
+            }
+            diagnostics.push(self.diagnostic(problem));
+        }
+    }
+
+    /// A problem at its place.
+    pub fn diagnostic(&self, problem: Problem) -> Diagnostic {
+        let about_key = matches!(problem.code, "S3S-V1" | "S3S-V5" | "S3S-P7");
+        let key = key_place(self.table, &problem.path).filter(|_| about_key);
+        let value = nearest(self.table, &problem.path).map(|node| &node.span);
+        let place = key.or(value).unwrap_or(self.span).clone();
+        if let Some(misplaced) = self.misplaced(&problem) {
+            return misplaced.at(place);
+        }
+        let diagnostic = Diagnostic { severity: problem.severity, ..Diagnostic::error(problem.code, problem.message) };
+        let diagnostic = self.about(diagnostic.at(place), &problem.path);
+        match problem.help {
+            Some(help) => diagnostic.help(help),
+            None => diagnostic,
+        }
+    }
+
+    fn about(&self, diagnostic: Diagnostic, path: &Path) -> Diagnostic {
+        let diagnostic = match self.address {
+            Some(address) => diagnostic.on(address),
+            None => diagnostic,
+        };
+        match path.0.is_empty() {
+            true => diagnostic,
+            false => diagnostic.property(path),
+        }
+    }
+
+    /// A key that does not fit where it stands, but would fit in a table further up: in TOML every key belongs to the
+    /// header above it, and this is how people find out.
+    fn misplaced(&self, problem: &Problem) -> Option<Diagnostic> {
+        if !matches!(problem.code, "S3S-V1" | "S3S-V2") {
+            return None;
+        }
+        let (Step::Key(key), way) = problem.path.0.split_last()? else { return None };
+        // How many steps lead to the table whose header the key stands under.
+        let under = (1..=way.len()).rev().find(|depth| self.node(way, *depth).is_some_and(Node::has_header))?;
+        let value = &nearest(self.table, &problem.path)?;
+        let owner = (0..under).rev().find(|depth| self.takes(way, *depth, key, value))?;
+        let place = key_place(self.table, &problem.path)?;
+        let header = self.headers.iter().rfind(|header| header.file == place.file && header.start < place.start)?;
+        let header_text = header.file.text.get(header.start..header.end).unwrap_or_default();
+
+        let (owner_name, owner_span) = match owner {
+            0 => (self.name.to_owned(), self.span),
+            owner => (format!("{}.{}", self.name, Path(way.get(..owner)?.to_vec())), &self.node(way, owner)?.span),
+        };
+        let owner_has_header = owner_span.file.text.get(owner_span.start..)?.starts_with('[');
+        let below = |header: &&Span| header.file == owner_span.file && header.start > owner_span.start;
+        let help = match self.headers.iter().find(below) {
+            Some(next) if owner_has_header => format!("move it above line {}", next.line_column().0),
+            _ => format!("write it under a header [{owner_name}] of its own, above line {}", header.line_column().0),
+        };
+        let message = format!("`{key}` belongs to {owner_name} but stands after {header_text}");
+        let diagnostic = Diagnostic::error("S3S-P9", message)
+            .label(Some(header.clone()), "the header it stands after")
+            .note("in TOML every key belongs to the header above it")
+            .help(help);
+        Some(match self.address {
+            Some(address) => diagnostic.on(address),
+            None => diagnostic,
+        })
+    }
+
+    /// The node after `depth` steps of a way; none for the table itself.
+    fn node(&self, way: &[Step], depth: usize) -> Option<&Node> {
+        nearest(self.table, &Path(way.get(..depth)?.to_vec()))
+    }
+
+    /// Whether the table after `depth` steps may hold this key with this value.
+    fn takes(&self, way: &[Step], depth: usize, key: &str, value: &Node) -> bool {
+        let property = match way.get(..depth).and_then(<[Step]>::split_first) {
+            None if self.address.is_some() && reserved::is_reserved(key) => return true,
+            None => self.fields.get(key),
+            Some((Step::Key(first), rest)) => {
+                let mut shape = self.fields.get(first).map(|property| &property.shape);
+                for step in rest {
+                    shape = shape.and_then(|shape| shape.step(step)).map(|property| &property.shape);
+                }
+                shape.and_then(|shape| match shape {
+                    // A map takes any key; that says nothing about where this one belongs.
+                    Shape::Map { .. } => None,
+                    shape => shape.step(&Step::Key(key.to_owned())),
+                })
+            }
+            Some((Step::Index(_), _)) => None,
+        };
+        property.filter(|property| !property.derived).is_some_and(|property| {
+            let mut problems = Vec::new();
+            let value = sketch::node(value, &property.shape, self.is_type);
+            validate::check(&property.shape, &value, &Path::default(), &mut problems);
+            problems.is_empty()
+        })
+    }
+}

@@ -1,0 +1,340 @@
+//! What expressions name: whether it exists, and whether it may be named there.
+
+use std::collections::BTreeSet;
+
+use indexmap::IndexMap;
+
+use super::MAX_DIAGNOSTICS;
+use super::load::Types;
+use super::model::*;
+use super::reserved::object_fields;
+use super::sections::later;
+use crate::address::{Address, Path, Step};
+use crate::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
+use crate::expression::{Origin, Template, Traversal};
+use crate::schema::validate::{self, Problem};
+use crate::schema::{ReferenceRules, Schema, Shape};
+
+/// Roots that are not resources.
+const ROOTS: [&str; 5] = ["var", "env", "stack", "aws", "self"];
+/// Roots of later versions.
+const LATER: [&str; 4] = ["each", "lookup", "module", "remote"];
+/// What `aws` has.
+const AWS: [&str; 3] = ["account_id", "region", "partition"];
+
+/// Where an expression stands, which decides what it may name.
+#[derive(Clone, Copy)]
+pub(super) enum Place<'a> {
+    /// In `[stack]`, `[backend]`, `[var]` or `[env]`: `var` and `env` only.
+    Early(&'a str),
+    /// In `[output]`.
+    Output,
+    /// In a block of a type.
+    Block(&'a Address, &'a Schema),
+}
+
+/// All that can be named.
+pub(super) struct Names<'a> {
+    pub types: &'a dyn Types,
+    pub variables: &'a IndexMap<String, Variable>,
+    pub blocks: &'a IndexMap<Address, Block>,
+    pub services: BTreeSet<String>,
+}
+
+impl<'a> Names<'a> {
+    pub fn new(types: &'a dyn Types, stack: &'a Stack) -> Self {
+        let services = types.names().iter().filter_map(|name| name.split('.').next()).map(str::to_owned).collect();
+        Self { types, variables: &stack.variables, blocks: &stack.blocks, services }
+    }
+
+    /// Checks everything that a text names.
+    pub fn check(&self, template: &Template, place: Place<'_>, diagnostics: &mut Diagnostics) {
+        if template.is_literal() {
+            return;
+        }
+        for traversal in template.references() {
+            // Looking for what was meant costs, and nobody reads that many.
+            if diagnostics.0.len() > MAX_DIAGNOSTICS {
+                return;
+            }
+            if let Some(diagnostic) = self.traversal(&traversal, place) {
+                let diagnostic = diagnostic.at(traversal.span.clone().or_else(|| template.span().cloned()));
+                diagnostics.push(match place {
+                    Place::Block(address, _) => diagnostic.on(address),
+                    _ => diagnostic,
+                });
+            }
+        }
+    }
+
+    fn traversal(&self, traversal: &Traversal, place: Place<'_>) -> Option<Diagnostic> {
+        let steps = traversal.steps();
+        let Some(Step::Key(root)) = steps.first() else { return None };
+        let name = match steps.get(1) {
+            Some(Step::Key(name)) => Some(name.as_str()),
+            _ => None,
+        };
+        let early = match place {
+            Place::Early(section) => Some(section),
+            _ => None,
+        };
+        match (root.as_str(), early) {
+            ("var", _) => self.variable(name),
+            ("env", _) if traversal.segments.len() > 1 => {
+                Some(Diagnostic::error("S3S-R1", "`env` is the environment's name, a text, and has nothing in it")
+                    .help("write `env` alone, or `var.NAME` for a value that differs by environment"))
+            }
+            ("env", _) => None,
+            (root, _) if LATER.contains(&root) => {
+                let span = traversal.span.clone();
+                Some(span.map_or_else(|| Diagnostic::error("S3S-P10", ""), |span| later(&format!("`{root}`"), &span)))
+            }
+            (root, Some(section)) if ROOTS.contains(&root) || self.services.contains(root) => {
+                Some(Diagnostic::error("S3S-R5", format!("`{root}` cannot be named in {section}"))
+                    .note("these are read before anything else is known")
+                    .help("use `var` or `env`"))
+            }
+            ("stack", None) => one_of("stack", name, &["name"]),
+            ("aws", None) => one_of("aws", name, &AWS),
+            ("self", None) => match place {
+                Place::Block(_, schema) => match steps.get(1..) {
+                    Some([]) | None => Some(Diagnostic::error("S3S-R1", "`self` needs a property or an attribute")
+                        .help("write `self.NAME`")),
+                    Some(rest) => member("self", schema, rest),
+                },
+                _ => Some(Diagnostic::error("S3S-R5", "`self` is the block an expression stands in, and here is none")
+                    .help("write the resource's address")),
+            },
+            (root, None) if self.services.contains(root) => self.resource(&steps),
+            (root, _) => {
+                let known = ROOTS.iter().copied().chain(self.services.iter().map(String::as_str));
+                let help = match did_you_mean(root, known) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None if self.variables.contains_key(root) => format!("a variable is named `var.{root}`"),
+                    None => "there are var, env, stack, aws, self and the addresses of resources".to_owned(),
+                };
+                Some(Diagnostic::error("S3S-R1", format!("there is nothing named `{root}`")).help(help))
+            }
+        }
+    }
+
+    fn variable(&self, name: Option<&str>) -> Option<Diagnostic> {
+        let Some(name) = name else {
+            return Some(Diagnostic::error("S3S-R2", "`var` needs the name of a variable").help("write `var.NAME`"));
+        };
+        match self.variables.contains_key(name) {
+            true => None,
+            false => Some(self.no_variable(name)),
+        }
+    }
+
+    /// Says that a variable is not declared.
+    pub fn no_variable(&self, name: &str) -> Diagnostic {
+        let help = match did_you_mean(name, self.variables.keys().map(String::as_str)) {
+            Some(near) => format!("did you mean `var.{near}`?"),
+            None => format!("declare it: {name} = … under [var]"),
+        };
+        Diagnostic::error("S3S-R2", format!("there is no variable `{name}`")).help(help)
+    }
+
+    fn resource(&self, steps: &[Step]) -> Option<Diagnostic> {
+        let [Step::Key(service), Step::Key(kind), Step::Key(name), rest @ ..] = steps else {
+            let written = steps.iter().filter_map(|step| match step {
+                Step::Key(key) => Some(key.as_str()),
+                Step::Index(_) => None,
+            });
+            let written = written.collect::<Vec<_>>().join(".");
+            return Some(Diagnostic::error("S3S-R1", format!("`{written}` is no address"))
+                .help("write `service.type.name`, such as `s3.bucket.data`"));
+        };
+        let type_name = format!("{service}.{kind}");
+        let Some(schema) = self.types.schema(&type_name) else {
+            let help = match did_you_mean(&type_name, self.types.names()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "`s3stack explain` lists the types there are".to_owned(),
+            };
+            return Some(Diagnostic::error("S3S-R1", format!("there is no resource type {type_name}")).help(help));
+        };
+        let address = Address::root(&*type_name, &**name);
+        if !self.blocks.contains_key(&address) {
+            return Some(self.no_block(&address));
+        }
+        member(&address.to_string(), schema, rest)
+    }
+
+    /// Says that a block is not there.
+    pub fn no_block(&self, address: &Address) -> Diagnostic {
+        let written = address.to_string();
+        let known: Vec<String> = self.blocks.keys().map(Address::to_string).collect();
+        // Of equal distance, one of the same type is likelier to be meant.
+        let same_type =
+            self.blocks.keys().filter(|one| one.type_name == address.type_name).map(|one| one.name.as_str());
+        let near = did_you_mean(&address.name, same_type)
+            .map(|name| Address { name: name.to_owned(), ..address.clone() }.to_string())
+            .or_else(|| did_you_mean(&written, known.iter().map(String::as_str)).map(str::to_owned));
+        let help = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("add [{written}], or name another"),
+        };
+        Diagnostic::error("S3S-R3", format!("there is no {written} in this stack")).help(help)
+    }
+}
+
+fn one_of(root: &str, name: Option<&str>, known: &[&str]) -> Option<Diagnostic> {
+    match name {
+        Some(name) if known.contains(&name) => None,
+        _ => {
+            let written = name.map_or_else(|| root.to_owned(), |name| format!("{root}.{name}"));
+            let near = name.and_then(|name| did_you_mean(name, known.iter().copied()));
+            let help = match near {
+                Some(near) => format!("did you mean `{root}.{near}`?"),
+                None => format!(
+                    "there are {}",
+                    known.iter().map(|name| format!("`{root}.{name}`")).collect::<Vec<_>>().join(", ")
+                ),
+            };
+            Some(Diagnostic::error("S3S-R1", format!("there is no `{written}`")).help(help))
+        }
+    }
+}
+
+/// Checks the steps after a resource: a property or an attribute, and as far into it as its shape is known.
+fn member(resource: &str, schema: &Schema, steps: &[Step]) -> Option<Diagnostic> {
+    let Some((first, rest)) = steps.split_first() else { return None };
+    let Step::Key(name) = first else {
+        return Some(Diagnostic::error("S3S-R4", format!("{resource} is one resource, not a list"))
+            .help(format!("write `{resource}.NAME`")));
+    };
+    let missing = |what: &str, name: &str, known: Vec<&str>| {
+        let help = match did_you_mean(name, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there are {}", known.join(", ")),
+        };
+        Some(Diagnostic::error("S3S-R4", format!("{what} has no property or attribute `{name}`")).help(help))
+    };
+    if schema.attributes.contains_key(name) {
+        return None;
+    }
+    let Some(property) = schema.properties.get(name) else {
+        let known = schema.attributes.keys().chain(schema.properties.keys()).map(String::as_str).collect();
+        return missing(resource, name, known);
+    };
+    let (mut shape, mut what) = (&property.shape, format!("{resource}.{name}"));
+    for step in rest {
+        if let (Step::Key(key), Some(fields)) = (step, object_fields(shape))
+            && !fields.contains_key(key)
+        {
+            return missing(&what, key, fields.keys().map(String::as_str).collect());
+        }
+        let Some(inner) = shape.step(step) else { return None };
+        shape = &inner.shape;
+        if let Step::Key(key) = step {
+            what = format!("{what}.{key}");
+        }
+    }
+    None
+}
+
+/// Writes bare addresses where the schema wants references as the expressions they are: `s3.bucket.data` as
+/// `${s3.bucket.data}`. Everything after this knows one kind of reference.
+pub(super) struct Rewriter<'a> {
+    pub types: &'a dyn Types,
+    pub problems: Vec<Problem>,
+}
+
+impl Rewriter<'_> {
+    /// Rewrites a block's properties.
+    pub fn body(&mut self, body: &mut Table, schema: &Schema) {
+        for (name, entry) in body {
+            if let Some(property) = schema.properties.get(name) {
+                self.node(&mut entry.node, &property.shape, &Path::of(name));
+            }
+        }
+    }
+
+    fn node(&mut self, node: &mut Node, shape: &Shape, path: &Path) {
+        match &mut node.kind {
+            NodeKind::Text(template) => {
+                if let (Some(rules), Some(text)) = (reference_rules(shape), template.literal())
+                    && self.is_reference(text, rules, path)
+                    && let Some(expression) = expression(text, &node.span)
+                {
+                    *template = expression;
+                }
+            }
+            NodeKind::List(list) => {
+                for (at, item) in list.iter_mut().enumerate() {
+                    if let Some(property) = shape.step(&Step::Index(at)) {
+                        self.node(item, &property.shape, &path.index(at));
+                    }
+                }
+            }
+            NodeKind::Table(table) => {
+                for (name, entry) in table {
+                    if let Some(property) = shape.step(&Step::Key(name.clone())) {
+                        self.node(&mut entry.node, &property.shape, &path.key(name));
+                    }
+                }
+            }
+            NodeKind::Bool(_) | NodeKind::Integer(_) | NodeKind::Float(_) | NodeKind::Broken => {}
+        }
+    }
+
+    fn is_reference(&mut self, text: &str, rules: &ReferenceRules, path: &Path) -> bool {
+        let names_root = |root: &str| text.strip_prefix(root).is_some_and(|rest| rest.starts_with('.'));
+        if names_root("var") || names_root("self") || LATER.iter().any(|root| names_root(root)) {
+            return true;
+        }
+        let address = text.parse::<Address>().ok();
+        if let Some(address) = &address
+            && self.types.schema(address.type_name.as_str()).is_some()
+        {
+            return true;
+        }
+        if rules.literal.as_deref().is_some_and(|pattern| validate::matches(pattern, text)) {
+            return false;
+        }
+        // What is no literal either gets the message that fits; the validator would only say that it is no address.
+        let mut parts = text.split('.');
+        let type_name = [parts.next().unwrap_or_default(), parts.next().unwrap_or_default()].join(".");
+        match (address, self.types.schema(&type_name)) {
+            (None, Some(_)) => {
+                if let Some(name) = parts.next() {
+                    let name = name.split(['[', '/']).next().unwrap_or_default();
+                    self.refuse(path, text, format!("write the resource alone: \"{type_name}.{name}\""));
+                }
+            }
+            (Some(_), None) => {
+                if let Some(near) = did_you_mean(&type_name, self.types.names()) {
+                    self.refuse(path, text, format!("did you mean {near}?"));
+                }
+            }
+            _ => {}
+        }
+        false
+    }
+
+    fn refuse(&mut self, path: &Path, text: &str, help: String) {
+        self.problems
+            .push(Problem::new("S3S-V6", path, format!("`{text}` is not the address of a resource")).help(help));
+    }
+}
+
+/// The rules of the reference that a text of this shape is.
+fn reference_rules(shape: &Shape) -> Option<&ReferenceRules> {
+    match shape {
+        Shape::Reference(rules) => Some(rules),
+        Shape::Choice(shapes) => shapes.iter().find_map(|shape| match shape {
+            Shape::Reference(rules) => Some(rules),
+            _ => None,
+        }),
+        _ => None,
+    }
+}
+
+/// The text as an expression, with every place in it where the text has it.
+pub(super) fn expression(text: &str, token: &Span) -> Option<Template> {
+    // `${` takes the place of the quote and of the byte before it, which is there: a value stands after `=`, `[` or `,`.
+    let shifted = Span { file: token.file.clone(), start: token.start.saturating_sub(1), end: token.end };
+    Template::parse(&format!("${{{text}}}"), &Origin::of_toml_string(shifted)).ok()
+}

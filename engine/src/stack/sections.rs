@@ -1,0 +1,409 @@
+//! The sections that are no resources: `[stack]`, `[backend]`, `[var]`, `[output]`, `[env]`.
+
+use indexmap::IndexMap;
+
+use super::load::Types;
+use super::model::*;
+use super::names::{is_environment_name, is_name, not_a_name};
+use super::problems::Site;
+use super::variables::types::{self, ParsedType};
+use super::{MAX_DIAGNOSTICS, blocks, sketch};
+use crate::address::Path;
+use crate::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
+use crate::schema::{Items, Property, Shape, StringRules};
+
+/// The sections there are, those of later versions too.
+pub(super) const SECTIONS: [&str; 9] =
+    ["stack", "backend", "var", "output", "env", "module", "lookup", "remote", "account"];
+
+/// The keys of `[stack]`.
+pub(super) const SETTINGS: [&str; 6] = ["name", "region", "tags", "requires", "account_id", "id"];
+
+/// Reads all sections and blocks of the root table.
+pub(super) fn read(root: Table, headers: &[Span], types: &dyn Types, diagnostics: &mut Diagnostics) -> Stack {
+    let mut stack = Stack::default();
+    let names = types.names();
+    let is_service = |word: &str| names.iter().any(|name| name.split('.').next() == Some(word));
+    let is_type = |name: &str| types.schema(name).is_some();
+    for (name, entry) in root {
+        let mut section = Section { headers, is_type: &is_type, diagnostics };
+        match name.as_str() {
+            "stack" => section.settings(entry, &mut stack),
+            "backend" => section.backend(entry, &mut stack),
+            "var" => section.variables(entry, &mut stack),
+            "output" => section.outputs(entry, &mut stack),
+            "env" => section.environments(entry, &mut stack),
+            "module" | "lookup" | "remote" | "account" => {
+                section.diagnostics.push(later(&format!("[{name}]"), &entry.key_span));
+            }
+            service if is_service(service) => blocks::read_service(service, entry, types, &mut stack, diagnostics),
+            // Looking for what was meant costs, and nobody reads that many.
+            _ if diagnostics.0.len() > MAX_DIAGNOSTICS => break,
+            _ => diagnostics.push(blocks::unknown_section(&name, &entry, types)),
+        }
+    }
+    stack
+}
+
+/// Says that something of the language is not there yet.
+pub(super) fn later(what: &str, span: &Span) -> Diagnostic {
+    Diagnostic::error("S3S-P10", format!("{what} is not supported by this version yet"))
+        .at(span.clone())
+        .help("take it out, or use a later version of s3stack")
+}
+
+/// A text, perhaps of a pattern.
+pub(super) fn text(pattern: Option<&str>) -> Shape {
+    Shape::String(StringRules { pattern: pattern.map(str::to_owned), ..StringRules::default() })
+}
+
+/// true or false.
+pub(super) fn flag() -> Shape {
+    Shape::Bool
+}
+
+/// A text or a list of texts.
+pub(super) fn one_or_many() -> Shape {
+    let items = Items { item: Box::new(Property::new(text(None))), min: None, max: None };
+    Shape::Choice(vec![text(None), Shape::List(items)])
+}
+
+/// A table with keys of the user's choice.
+pub(super) fn map_of(shape: Shape) -> Shape {
+    Shape::Map { value: Box::new(Property::new(shape)), key_pattern: None, reserved: Vec::new(), max: None }
+}
+
+fn tags() -> Shape {
+    // The bounds are those of every resource's tags, which these are added to: see `schema::shapes::Tags`.
+    let (key_pattern, reserved) = (Some("^.{1,128}$".into()), vec!["aws:".into(), "s3stack:".into()]);
+    Shape::Map { value: Box::new(Property::new(text(None))), key_pattern, reserved, max: Some(48) }
+}
+
+fn any_number() -> Shape {
+    Shape::Number { integer: false, min: None, max: None }
+}
+
+fn fields<const N: usize>(list: [(&str, Shape); N], required: &[&str]) -> IndexMap<String, Property> {
+    let property = |name: &str, shape| Property { required: required.contains(&name), ..Property::new(shape) };
+    list.into_iter().map(|(name, shape)| (name.to_owned(), property(name, shape))).collect()
+}
+
+const REGION: &str = "^[a-z]{2,}(-[a-z]+)+-[0-9]+$";
+const ACCOUNT_ID: &str = "^[0-9]{12}$";
+
+/// Reads sections into a stack.
+struct Section<'a> {
+    headers: &'a [Span],
+    is_type: &'a dyn Fn(&str) -> bool,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl Section<'_> {
+    /// The table of an entry, with its place; says so if it is none.
+    fn table(&mut self, name: &str, entry: Entry) -> Option<(Table, Span)> {
+        let what = entry.node.describe();
+        match entry.node.kind {
+            NodeKind::Table(table) => Some((table, entry.node.span)),
+            kind => {
+                let message = format!("[{name}] must be a table, and is {what}");
+                let help = match kind {
+                    NodeKind::List(_) => format!("write [{name}], with single brackets"),
+                    _ => format!("write [{name}] and its keys below"),
+                };
+                self.diagnostics.push(Diagnostic::error("S3S-P5", message).at(entry.key_span).help(help));
+                None
+            }
+        }
+    }
+
+    /// Checks a table's literals against what the section takes.
+    fn check(&mut self, name: &str, span: &Span, table: &Table, fields: &IndexMap<String, Property>) {
+        let (headers, is_type) = (self.headers, self.is_type);
+        Site { name, span, table, fields, address: None, headers, is_type }.check(self.diagnostics);
+    }
+
+    /// Says of each of these keys that has an expression in it that it can't.
+    fn written_out(&mut self, table: &Table, keys: &[&str]) {
+        for key in keys {
+            if let Some(Entry { node: Node { kind: NodeKind::Text(template), span }, .. }) = table.get(*key)
+                && !template.is_literal()
+            {
+                let message = format!("`{key}` must be written out: it is read before any expression is evaluated");
+                let help = "write the value itself";
+                self.diagnostics.push(Diagnostic::error("S3S-P7", message).at(span.clone()).help(help));
+            }
+        }
+    }
+
+    fn settings(&mut self, entry: Entry, stack: &mut Stack) {
+        let Some((mut table, span)) = self.table("stack", entry) else { return };
+        let known = fields(
+            [
+                ("name", text(Some("^[a-z][a-z0-9-]*$"))),
+                ("region", text(Some(REGION))),
+                ("tags", tags()),
+                ("requires", text(Some("^[<>=^~*0-9]"))),
+                ("account_id", text(Some(ACCOUNT_ID))),
+                ("id", text(None)),
+            ],
+            &["name"],
+        );
+        self.check("[stack]", &span, &table, &known);
+        self.written_out(&table, &["requires", "id"]);
+        let mut take = |key: &str| table.shift_remove(key).map(|entry| entry.node);
+        stack.settings = Settings {
+            span: Some(span),
+            name: take("name"),
+            region: take("region"),
+            tags: take("tags"),
+            requires: take("requires"),
+            account_id: take("account_id"),
+            id: take("id"),
+        };
+    }
+
+    fn backend(&mut self, entry: Entry, stack: &mut Stack) {
+        let Some((kinds, _)) = self.table("backend", entry) else { return };
+        for (kind, entry) in kinds {
+            let known = match kind.as_str() {
+                "s3" => fields(
+                    [
+                        ("bucket", text(None)),
+                        ("key", text(None)),
+                        ("region", text(Some(REGION))),
+                        ("profile", text(None)),
+                    ],
+                    &["bucket"],
+                ),
+                "file" => fields([("path", text(None))], &[]),
+                _ => {
+                    let diagnostic = Diagnostic::error("S3S-P6", format!("there is no backend `{kind}`"));
+                    self.diagnostics
+                        .push(diagnostic.at(entry.key_span).help("there are [backend.s3] and [backend.file]"));
+                    continue;
+                }
+            };
+            let key_span = entry.key_span.clone();
+            let name = format!("backend.{kind}");
+            let Some((body, span)) = self.table(&name, entry) else { continue };
+            self.check(&format!("[{name}]"), &span, &body, &known);
+            if let Some(first) = &stack.backend {
+                let diagnostic = Diagnostic::error("S3S-P3", "a stack has one backend, and this is the second");
+                let diagnostic = diagnostic.at(key_span).label(Some(first.span.clone()), "the first");
+                self.diagnostics.push(diagnostic.help("take one of them out"));
+                continue;
+            }
+            stack.backend = Some(BackendBlock { kind, span, body });
+        }
+    }
+
+    fn variables(&mut self, entry: Entry, stack: &mut Stack) {
+        let Some((table, _)) = self.table("var", entry) else { return };
+        for (name, entry) in table {
+            if !is_name(&name) {
+                self.diagnostics.push(not_a_name("a variable", &name, &entry.key_span));
+                continue;
+            }
+            let variable = match entry.node.kind {
+                NodeKind::Table(table) => self.definition(&name, entry.key_span, entry.node.span, table),
+                kind => {
+                    let default = Node { span: entry.node.span, kind };
+                    Variable {
+                        span: entry.key_span,
+                        shape: types::of_default(&default),
+                        default: Some(default),
+                        description: None,
+                        allowed: None,
+                        pattern: None,
+                        min: None,
+                        max: None,
+                        sensitive: false,
+                    }
+                }
+            };
+            stack.variables.insert(name, variable);
+        }
+    }
+
+    fn definition(&mut self, name: &str, key: Span, span: Span, mut table: Table) -> Variable {
+        let known = fields(
+            [
+                ("type", text(None)),
+                ("default", Shape::Document),
+                ("description", text(None)),
+                (
+                    "allowed",
+                    Shape::List(Items { item: Box::new(Property::new(Shape::Document)), min: Some(1), max: None }),
+                ),
+                ("pattern", text(None)),
+                ("min", any_number()),
+                ("max", any_number()),
+                ("sensitive", flag()),
+            ],
+            &[],
+        );
+        if table.keys().any(|key| known.contains_key(key)) || table.is_empty() {
+            self.strays(name, &span, &mut table, &known);
+            self.check(&format!("[var.{name}]"), &span, &table, &known);
+        } else {
+            // A table whose keys are all unknown is somebody's map, not a definition with slips in it.
+            let message = format!("a table under [var] is a definition, and var.{name} has none of its keys");
+            let help = format!("for a map write {name} = {{ type = \"map(any)\", default = {{ … }} }}");
+            self.diagnostics.push(Diagnostic::error("S3S-P8", message).at(span.clone()).help(help));
+        }
+        self.written_out(&table, &["type", "description", "pattern", "sensitive", "min", "max"]);
+        let shape = table.get("type").and_then(|entry| self.declared(&entry.node));
+        let text = |table: &Table, key: &str| table.get(key).and_then(|entry| entry.node.literal()).map(str::to_owned);
+        let number = |table: &Table, key: &str| match table.get(key).map(|entry| &entry.node.kind) {
+            #[expect(clippy::cast_precision_loss, reason = "a bound beyond 2^53 is no bound anybody means")]
+            Some(NodeKind::Integer(value)) => Some(*value as f64),
+            Some(NodeKind::Float(value)) => Some(*value),
+            _ => None,
+        };
+        let pattern = table.get("pattern").and_then(|entry| {
+            let pattern = entry.node.literal()?;
+            if let Err(error) = regex_lite::Regex::new(pattern) {
+                let diagnostic = Diagnostic::error("S3S-P8", format!("the pattern is no regular expression: {error}"));
+                let help = "write the pattern in single quotes, so that backslashes stay";
+                self.diagnostics.push(diagnostic.at(entry.node.span.clone()).help(help));
+                return None;
+            }
+            Some((pattern.to_owned(), entry.node.span.clone()))
+        });
+        let (min, max) = (number(&table, "min"), number(&table, "max"));
+        if let (Some(min), Some(max), Some(entry)) = (min, max, table.get("max"))
+            && min > max
+        {
+            let diagnostic = Diagnostic::error("S3S-P8", format!("min is {min} and max is {max}: nothing fits"));
+            self.diagnostics.push(diagnostic.at(entry.node.span.clone()).help("exchange them"));
+        }
+        let description = text(&table, "description");
+        let sensitive = matches!(table.get("sensitive").map(|entry| &entry.node.kind), Some(NodeKind::Bool(true)));
+        let allowed = match table.shift_remove("allowed").map(|entry| entry.node.kind) {
+            Some(NodeKind::List(list)) => Some(list),
+            _ => None,
+        };
+        let default = table.shift_remove("default").map(|entry| entry.node);
+        let shape = shape.unwrap_or_else(|| match (&default, &allowed) {
+            (Some(default), _) => types::of_default(default),
+            (None, Some(allowed)) => allowed.first().map_or(VariableType::Any, types::of_default),
+            (None, None) if pattern.is_some() => VariableType::String,
+            (None, None) => VariableType::Any,
+        });
+        if let Some(default) = &default {
+            self.default_fits(name, default, &shape);
+        }
+        Variable { span: key, shape, default, description, allowed, pattern, min, max, sensitive }
+    }
+
+    /// Takes out of a definition what was meant to be a variable of its own, and stands under the wrong header.
+    fn strays(&mut self, name: &str, span: &Span, table: &mut Table, known: &IndexMap<String, Property>) {
+        let is_stray =
+            |key: &str| !known.contains_key(key) && did_you_mean(key, known.keys().map(String::as_str)).is_none();
+        let strays: Vec<String> = table.keys().filter(|key| is_stray(key)).cloned().collect();
+        for stray in strays {
+            let Some(entry) = table.shift_remove(&stray) else { continue };
+            let first = self.headers.iter().find(|header| {
+                let text = header.file.text.get(header.start..header.end).unwrap_or_default();
+                header.file == span.file && text.starts_with("[var.")
+            });
+            let message = format!("`{stray}` is no part of a definition, and stands after [var.{name}]");
+            let diagnostic = Diagnostic::error("S3S-P9", message).at(entry.key_span);
+            self.diagnostics.push(diagnostic.help(match first {
+                Some(first) => {
+                    format!("if it is a variable of its own, move it under [var], above line {}", first.line_column().0)
+                }
+                None => format!("a definition has {}", known.keys().cloned().collect::<Vec<_>>().join(", ")),
+            }));
+        }
+    }
+
+    /// Checks what is literal in a default against its type.
+    fn default_fits(&mut self, name: &str, default: &Node, shape: &VariableType) {
+        let value = sketch::node(default, &Shape::Document, self.is_type);
+        if let Err(wrong) = types::fit(value, shape, &Path::default()) {
+            let message = format!("the default of `{name}` does not fit its type: {}", wrong.message);
+            let diagnostic = Diagnostic::error("S3S-V13", message).at(default.span.clone());
+            self.diagnostics.push(diagnostic.help(wrong.help.unwrap_or_else(|| format!("its type is {shape}"))));
+        }
+    }
+
+    /// The type that a definition says.
+    fn declared(&mut self, node: &Node) -> Option<VariableType> {
+        match types::parse(node.literal()?, self.is_type) {
+            ParsedType::Type(shape) => Some(shape),
+            ParsedType::Wrong { message, help } => {
+                let diagnostic = Diagnostic::error("S3S-V10", message).at(node.span.clone());
+                self.diagnostics.push(diagnostic.help(help));
+                Some(VariableType::Any)
+            }
+        }
+    }
+
+    fn outputs(&mut self, entry: Entry, stack: &mut Stack) {
+        let Some((table, _)) = self.table("output", entry) else { return };
+        for (name, entry) in table {
+            if !is_name(&name) {
+                self.diagnostics.push(not_a_name("an output", &name, &entry.key_span));
+                continue;
+            }
+            let span = entry.key_span;
+            let output = match entry.node.kind {
+                NodeKind::Table(mut table) => {
+                    let known =
+                        fields([("value", Shape::Document), ("sensitive", flag()), ("description", text(None))], &[]);
+                    self.check(&format!("[output.{name}]"), &entry.node.span, &table, &known);
+                    self.written_out(&table, &["sensitive", "description"]);
+                    let sensitive =
+                        matches!(table.get("sensitive").map(|entry| &entry.node.kind), Some(NodeKind::Bool(true)));
+                    let description =
+                        table.get("description").and_then(|entry| entry.node.literal()).map(str::to_owned);
+                    let Some(value) = table.shift_remove("value") else {
+                        let message =
+                            format!("the output `{name}` has no value: a table under [output] is a definition");
+                        let diagnostic = Diagnostic::error("S3S-P8", message).at(entry.node.span);
+                        self.diagnostics.push(diagnostic.help(format!("write {name} = {{ value = … }}")));
+                        continue;
+                    };
+                    Output { span, value: value.node, sensitive, description }
+                }
+                kind => {
+                    let value = Node { span: entry.node.span, kind };
+                    Output { span, value, sensitive: false, description: None }
+                }
+            };
+            stack.outputs.insert(name, output);
+        }
+    }
+
+    fn environments(&mut self, entry: Entry, stack: &mut Stack) {
+        let Some((table, _)) = self.table("env", entry) else { return };
+        for (name, entry) in table {
+            if !is_environment_name(&name) {
+                self.diagnostics.push(not_a_name("an environment", &name, &entry.key_span));
+                continue;
+            }
+            let Some((mut table, span)) = self.table(&format!("env.{name}"), entry) else { continue };
+            let known = fields(
+                [
+                    ("var", map_of(Shape::Document)),
+                    ("region", text(Some(REGION))),
+                    ("tags", tags()),
+                    ("account_id", text(Some(ACCOUNT_ID))),
+                    ("confirm", flag()),
+                ],
+                &[],
+            );
+            self.check(&format!("[env.{name}]"), &span, &table, &known);
+            self.written_out(&table, &["confirm"]);
+            let confirm = matches!(table.get("confirm").map(|entry| &entry.node.kind), Some(NodeKind::Bool(true)));
+            let variables = match table.shift_remove("var").map(|entry| entry.node.kind) {
+                Some(NodeKind::Table(table)) => table,
+                _ => Table::new(),
+            };
+            let mut take = |key: &str| table.shift_remove(key).map(|entry| entry.node);
+            let (region, tags, account_id) = (take("region"), take("tags"), take("account_id"));
+            stack.environments.insert(name, Environment { span, variables, region, tags, account_id, confirm });
+        }
+    }
+}

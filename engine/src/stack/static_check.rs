@@ -1,0 +1,102 @@
+//! Everything that can be said of a stack before an expression is evaluated.
+
+use super::load::Types;
+use super::model::*;
+use super::problems::Site;
+use super::references::{Names, Place, Rewriter};
+use crate::address::Path;
+use crate::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
+
+/// Checks literals against the schemas and names against what there is; writes bare references as expressions.
+pub(super) fn check(stack: &mut Stack, headers: &[Span], types: &dyn Types, diagnostics: &mut Diagnostics) {
+    let is_type = |name: &str| types.schema(name).is_some();
+    for block in stack.blocks.values_mut() {
+        let Some(schema) = types.schema(block.address.type_name.as_str()) else { continue };
+        let mut rewriter = Rewriter { types, problems: Vec::new() };
+        rewriter.body(&mut block.body, schema);
+        let name = block.address.to_string();
+        let site = Site {
+            name: &name,
+            span: &block.span,
+            table: &block.body,
+            fields: &schema.properties,
+            address: Some(&block.address),
+            headers,
+            is_type: &is_type,
+        };
+        let mut found = Diagnostics::default();
+        site.check(&mut found);
+        // What the rewriter says of a text is better than what the validator says of it.
+        for problem in rewriter.problems {
+            let better = site.diagnostic(problem);
+            found.0.retain(|one| one.span != better.span);
+            found.push(better);
+        }
+        diagnostics.extend(found);
+    }
+    let names = Names::new(types, stack);
+    early(stack, &names, diagnostics);
+    for (place, node) in stack.outputs.values().map(|output| (Place::Output, &output.value)) {
+        texts(node, place, &names, diagnostics);
+    }
+    for block in stack.blocks.values() {
+        let Some(schema) = types.schema(block.address.type_name.as_str()) else { continue };
+        let place = Place::Block(&block.address, schema);
+        block.texts(&mut |_, template| names.check(template, place, diagnostics));
+        let reserved = &block.reserved;
+        for node in [&reserved.when, &reserved.protect, &reserved.retain, &reserved.import].into_iter().flatten() {
+            texts(node, place, &names, diagnostics);
+        }
+        for (address, span) in &reserved.depends_on {
+            if !stack.blocks.contains_key(&address.block()) {
+                diagnostics.push(names.no_block(address).at(span.clone()).on(&block.address));
+            }
+        }
+        for (address, span) in &reserved.moved_from {
+            if let Some(other) = stack.blocks.get(&address.block()) {
+                let message = format!("{address} cannot be where this comes from: it is still in the stack");
+                let diagnostic = Diagnostic::error("S3S-P8", message).at(span.clone()).on(&block.address);
+                let diagnostic = diagnostic.label(Some(other.span.clone()), "here");
+                diagnostics.push(diagnostic.help("rename the block, or take `moved_from` out"));
+            }
+        }
+    }
+}
+
+/// What is read before anything else: `var` and `env` only.
+fn early(stack: &Stack, names: &Names<'_>, diagnostics: &mut Diagnostics) {
+    let settings = &stack.settings;
+    for node in [&settings.name, &settings.region, &settings.tags, &settings.account_id].into_iter().flatten() {
+        texts(node, Place::Early("[stack]"), names, diagnostics);
+    }
+    if let Some(backend) = &stack.backend {
+        table_texts(&backend.body, &Path::default(), &mut |_, template| {
+            names.check(template, Place::Early("[backend]"), diagnostics);
+        });
+    }
+    for variable in stack.variables.values() {
+        for node in variable.default.iter().chain(variable.allowed.iter().flatten()) {
+            texts(node, Place::Early("[var]"), names, diagnostics);
+        }
+    }
+    for environment in stack.environments.values() {
+        for node in [&environment.region, &environment.tags, &environment.account_id].into_iter().flatten() {
+            texts(node, Place::Early("[env]"), names, diagnostics);
+        }
+        for (name, entry) in &environment.variables {
+            texts(&entry.node, Place::Early("[env]"), names, diagnostics);
+            if !stack.variables.contains_key(name) {
+                let diagnostic =
+                    Diagnostic::error("S3S-V12", format!("there is no variable `{name}`")).at(entry.key_span.clone());
+                diagnostics.push(match did_you_mean(name, stack.variables.keys().map(String::as_str)) {
+                    Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+                    None => diagnostic.help(format!("declare it: {name} = … under [var]")),
+                });
+            }
+        }
+    }
+}
+
+fn texts(node: &Node, place: Place<'_>, names: &Names<'_>, diagnostics: &mut Diagnostics) {
+    node.texts(&Path::default(), &mut |_, template| names.check(template, place, diagnostics));
+}

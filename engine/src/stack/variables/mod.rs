@@ -1,0 +1,9 @@
+//! Variables: their types, the places values come from, and the rules values must keep.
+
+mod given;
+mod resolve;
+mod rules;
+pub(super) mod types;
+
+pub use given::{Given, Source};
+pub use resolve::{EarlyScope, Resolved, Variables, resolve};

@@ -1,0 +1,140 @@
+//! What can go wrong in a command, in one type: everything a user sees comes out of here as diagnostics.
+
+use s3stack_engine::diagnostic::{Diagnostic, Diagnostics};
+use s3stack_engine::fault::{Fault, FaultKind};
+use s3stack_engine::state::StateError;
+
+use crate::aws::{ClientsError, iam_action};
+use crate::backend::StoreError;
+use crate::backend::lease::LeaseError;
+use crate::driver::with_causes;
+use crate::local::LocalError;
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Something is wrong with the files, the state or the account, and each of these says what.
+    #[error("{} problems", .0.0.len())]
+    Diagnostics(Diagnostics),
+    /// A call failed that everything else waits for.
+    #[error("{doing} failed")]
+    Fault {
+        /// What was being done.
+        doing: String,
+        /// What the service said.
+        #[source]
+        fault: Fault,
+    },
+    /// The backend failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The lease could not be had or kept.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    /// The local AWS failed.
+    #[error(transparent)]
+    Local(#[from] LocalError),
+    /// The clients could not be made.
+    #[error(transparent)]
+    Clients(#[from] ClientsError),
+    /// The state cannot be used.
+    #[error("the state at {place} cannot be used")]
+    State {
+        /// Where.
+        place: String,
+        /// Why.
+        #[source]
+        source: StateError,
+    },
+    /// A file operation failed.
+    #[error("{doing} {path} failed")]
+    Io {
+        /// What was tried: `reading`.
+        doing: &'static str,
+        /// The file.
+        path: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The tool itself refuses, and says what to do.
+    #[error("{message}")]
+    Refused {
+        /// The rule's code.
+        code: &'static str,
+        /// What is wrong.
+        message: String,
+        /// What next.
+        help: String,
+    },
+}
+
+impl Error {
+    /// A refusal with its next step.
+    pub fn refused(code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Refused { code, message: message.into(), help: help.into() }
+    }
+
+    /// A failed call.
+    pub fn fault(doing: impl Into<String>) -> impl FnOnce(Fault) -> Self {
+        let doing = doing.into();
+        move |fault| Self::Fault { doing, fault }
+    }
+
+    /// The error as diagnostics, causes and next steps included.
+    pub fn into_diagnostics(self) -> Diagnostics {
+        let one = |code: &'static str, message: String, help: Option<String>| {
+            let mut diagnostic = Diagnostic::error(code, message);
+            diagnostic.help = help;
+            Diagnostics(vec![diagnostic])
+        };
+        match self {
+            Self::Diagnostics(diagnostics) => diagnostics,
+            Self::Fault { doing, fault } => {
+                Diagnostics(vec![Diagnostic { help: next_step(&fault), ..fault_diagnostic(&doing, &fault) }])
+            }
+            Self::Store(error) => one("S3S-B1", with_causes(&error), error.help()),
+            Self::Lease(error) => one("S3S-B2", with_causes(&error), error.help()),
+            Self::Local(error) => one("S3S-B3", with_causes(&error), None),
+            Self::Clients(error) => one("S3S-C1", with_causes(&error), None),
+            error @ Self::State { .. } => {
+                let help = match &error {
+                    Self::State { source: StateError::Newer { .. }, .. } => {
+                        "use that version of s3stack, or a later one"
+                    }
+                    _ => "put an earlier one back with `s3stack state restore`; nothing was changed",
+                };
+                one("S3S-B4", with_causes(&error), Some(help.into()))
+            }
+            error @ Self::Io { .. } => one("S3S-F1", with_causes(&error), None),
+            Self::Refused { code, message, help } => one(code, message, Some(help)),
+        }
+    }
+}
+
+/// A failed call as a diagnostic, with everything AWS said.
+pub fn fault_diagnostic(doing: &str, fault: &Fault) -> Diagnostic {
+    let mut diagnostic = Diagnostic::error("S3S-C2", format!("{doing} failed")).note(fault.to_string());
+    diagnostic.help = next_step(fault);
+    diagnostic
+}
+
+/// What to do about a fault, where that can be said.
+pub fn next_step(fault: &Fault) -> Option<String> {
+    match fault.kind {
+        FaultKind::Denied if fault.service != "s3stack" => Some(format!(
+            "allow {} to the principal that runs this, if it shall do so",
+            iam_action(&fault.service, &fault.operation)
+        )),
+        FaultKind::Throttled => {
+            Some("AWS asks to be called less often; try again in a minute, or with a lower --parallelism".into())
+        }
+        FaultKind::Uncertain => {
+            Some("nobody knows whether it took effect; run the same command again, it will look first".into())
+        }
+        FaultKind::Expired => {
+            Some("renew the credentials and run the same command again: what was done is recorded".into())
+        }
+        _ => None,
+    }
+}
