@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use s3stack_engine::address::Address;
@@ -18,12 +18,12 @@ use s3stack_engine::state::{Run, State};
 use s3stack_engine::value::{Map, Value};
 use tokio::sync::watch;
 
-use crate::aws::{Clients, Gate, Observer};
+use crate::aws::{Clients, Observer};
 use crate::backend::clock::SystemClock;
 use crate::backend::file::FileStore;
 use crate::backend::lease::{Claim, Keeper};
 use crate::backend::s3::S3Store;
-use crate::backend::{Condition, Document, Store, StoreError};
+use crate::backend::{Condition, Document, Store};
 use crate::cloud::{Cloud, provider};
 use crate::driver::{Persistence, drive};
 use crate::error::Error;
@@ -85,22 +85,53 @@ pub struct Planned {
     sealer: Sealer,
 }
 
+impl Reach {
+    /// The settings of clients for a region.
+    pub fn settings(&self, region: Option<String>) -> crate::aws::Settings {
+        let local = match &self.destination {
+            Destination::Aws => None,
+            Destination::Local(endpoint) => Some(endpoint),
+        };
+        crate::aws::Settings {
+            region: region.or_else(|| local.map(|_| "us-east-1".into())),
+            endpoint: local.map(|endpoint| endpoint.url.clone()),
+            local_account: local.map(|endpoint| endpoint.account_id.clone()),
+            parallelism: self.parallelism,
+            observer: self.observer.clone(),
+            ..Default::default()
+        }
+    }
+
+    /// Whether this is an emulator.
+    pub fn is_local(&self) -> bool {
+        matches!(self.destination, Destination::Local(_))
+    }
+}
+
+impl Planned {
+    /// Marks a secret under the key this plan was made with.
+    pub fn seal(&self, value: &Value) -> Value {
+        self.sealer.seal(value)
+    }
+
+    /// Whether applying would store other outputs than the state has.
+    pub fn outputs_change(&self, state: &State) -> bool {
+        let stored: Map = self
+            .plan
+            .outputs
+            .iter()
+            .filter(|(_, value)| !value.is_sensitive() && value.is_known())
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        !self.plan.destroy && stored != state.outputs
+    }
+}
+
 impl Deployment {
     /// Finds out who the caller is, checks the guards, and reads the state. Takes no lock and writes nothing.
-    pub async fn open(project: Project, options: &Reach) -> Result<Self, Error> {
-        let (endpoint, local) = match &options.destination {
-            Destination::Aws => (None, false),
-            Destination::Local(endpoint) => (Some(endpoint), true),
-        };
-        let clients = Clients::load(crate::aws::Settings {
-            region: project.settings.region.clone().or_else(|| local.then(|| "us-east-1".into())),
-            endpoint: endpoint.map(|endpoint| endpoint.url.clone()),
-            local_account: endpoint.map(|endpoint| endpoint.account_id.clone()),
-            parallelism: options.parallelism,
-            observer: options.observer.clone(),
-            ..Default::default()
-        })
-        .await?;
+    pub async fn open(project: Project, reach: &Reach) -> Result<Self, Error> {
+        let local = reach.is_local();
+        let clients = Clients::load(reach.settings(project.settings.region.clone())).await?;
         let caller = clients.caller_identity().await.map_err(Error::fault("finding out who the caller is"))?;
         if let Some(wanted) =
             project.settings.account_id.as_ref().filter(|wanted| !local && **wanted != caller.account_id)
@@ -121,7 +152,7 @@ impl Deployment {
             stack: project.settings.name.clone(),
             environment: project.environment.clone(),
         };
-        let store = store(&project, &facts, &clients, local, options).await?;
+        let store = store(&project, &facts, &clients, reach).await?;
         let (state, condition) = read_state(&project, store.as_ref(), &facts, local).await?;
         let files = Folder::new(&project.folder);
         let cloud = Cloud::new(clients, facts, state.lineage.clone(), project.folder.clone());
@@ -265,6 +296,16 @@ impl Deployment {
         }
     }
 
+    /// Makes sure that the marks of a plan can be checked later: its key is the backend's.
+    pub async fn keep_sealer(&self, planned: Planned) -> Result<Planned, Error> {
+        let secrets = planned.plan.changes.values().any(|change| change.desired.values().any(Value::is_sensitive));
+        if !secrets {
+            return Ok(planned);
+        }
+        let sealer = planned.sealer.clone().establish(self.store.as_ref()).await?;
+        Ok(Planned { sealer, ..planned })
+    }
+
     /// Takes the lease.
     pub async fn lease(&self, command: &str, wait: Option<Duration>) -> Result<Keeper, Error> {
         let claim = Claim {
@@ -285,13 +326,10 @@ impl Deployment {
         stop: watch::Receiver<bool>,
         watch: &mut dyn FnMut(&Event),
     ) -> Result<Summary, Error> {
-        let cloud = self
-            .cloud
-            .through(self.cloud.clients.gated(Arc::new(LeaseGate(Arc::downgrade(&keeper)))))
-            .with_dependents(&planned.state);
+        let cloud = self.cloud.through(self.cloud.clients.gated(keeper.gate())).with_dependents(&planned.state);
         let before = notes_before(&cloud, &planned.plan).await?;
-        let secrets = planned.plan.changes.values().any(|change| change.desired.values().any(Value::is_sensitive));
-        let sealer = if secrets { planned.sealer.establish(self.store.as_ref()).await? } else { planned.sealer };
+        let planned = self.keep_sealer(planned).await?;
+        let sealer = planned.sealer;
         let run = Run {
             id: uuid::Uuid::new_v4().to_string(),
             who: owner(),
@@ -310,15 +348,6 @@ impl Deployment {
 
 /// Most operations under way; the limiters decide how many calls that may be.
 const PARALLELISM: usize = 256;
-
-/// Lets calls start only while the lease is held.
-struct LeaseGate(Weak<Keeper>);
-
-impl Gate for LeaseGate {
-    fn may_start(&self) -> bool {
-        self.0.upgrade().is_some_and(|keeper| keeper.may_start_call())
-    }
-}
 
 /// What must be noted before creations whose identifier AWS makes and whose siblings alone tell them apart.
 async fn notes_before(cloud: &Cloud, plan: &Plan) -> Result<BTreeMap<Address, Map>, Error> {
@@ -358,15 +387,9 @@ pub fn private_folder(project_folder: &Path) -> PathBuf {
     project_folder.join(".s3stack")
 }
 
-async fn store(
-    project: &Project,
-    facts: &Facts,
-    clients: &Clients,
-    local: bool,
-    options: &Reach,
-) -> Result<Arc<dyn Store>, Error> {
+async fn store(project: &Project, facts: &Facts, clients: &Clients, reach: &Reach) -> Result<Arc<dyn Store>, Error> {
     let own = private_folder(&project.folder);
-    if local {
+    if reach.is_local() {
         return Ok(Arc::new(FileStore::new(own.join("local/state").join(&project.environment))));
     }
     match &project.settings.backend {
@@ -377,13 +400,9 @@ async fn store(
         Backend::S3 { bucket, key, region, profile } => {
             let apart = region.is_some() || profile.is_some();
             let clients = if apart {
-                Clients::load(crate::aws::Settings {
-                    region: region.clone().or_else(|| Some(facts.region.clone())),
-                    profile: profile.clone(),
-                    observer: options.observer.clone(),
-                    ..Default::default()
-                })
-                .await?
+                let mut settings = reach.settings(region.clone().or_else(|| Some(facts.region.clone())));
+                settings.profile.clone_from(profile);
+                Clients::load(settings).await?
             } else {
                 clients.clone()
             };
@@ -446,9 +465,4 @@ pub fn run_note(state: &State) -> Option<Diagnostic> {
         Diagnostic::warning("S3S-B5", format!("{} by {} is under way, or was cut short", run.command, run.who))
             .note("This plan shows what is there now; the next apply looks at what that run left."),
     )
-}
-
-/// Whether a store error is only that somebody else was first.
-pub fn is_lost(error: &StoreError) -> bool {
-    matches!(error, StoreError::Lost { .. })
 }

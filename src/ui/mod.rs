@@ -1,1 +1,5 @@
-//! ui
+//! The only place that prints.
+
+mod plain;
+
+pub use plain::Ui;
