@@ -97,6 +97,11 @@ async fn what_somebody_changed_is_seen() {
     let changed = stage.update(&id, &text, &text).await;
     assert!(changed.contains(&"checksum".into()), "{changed:?}");
     assert_eq!(text_of(&stage, &bucket, "drift").await, "x");
+    // The same content without the mark is written again too.
+    let put = s3.put_object().bucket(&bucket).key("drift").content_type("application/octet-stream");
+    let put = put.checksum_algorithm(aws_sdk_s3::types::ChecksumAlgorithm::Sha256);
+    put.body(ByteStream::from_static(b"x")).send().await.unwrap();
+    assert_eq!(stage.update(&id, &text, &text).await, ["tags"]);
 }
 
 #[tokio::test]
