@@ -241,12 +241,8 @@ impl Stage {
             live: live.managed,
             adopts: false,
             attributes: Map::new(),
-<<<<<<< HEAD
             memory: self.memory(after),
-=======
-            memory: Map::new(),
             adopts: false,
->>>>>>> iam
         };
         self.provider.update(&self.context, &update, &Silent).await.unwrap();
         let mut live = self.live(id, &desired).await;
