@@ -239,7 +239,6 @@ impl Stage {
             desired: desired.clone(),
             changed: changed.clone(),
             live: live.managed,
-            adopts: false,
             attributes: Map::new(),
             memory: self.memory(after),
             adopts: false,
