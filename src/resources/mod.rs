@@ -25,10 +25,7 @@ registry! {
     iam_policy,
     iam_role,
     s3_bucket,
-<<<<<<< HEAD
     s3_object,
-=======
->>>>>>> iam
 }
 
 /// The registry, as the engine sees it.

@@ -237,12 +237,8 @@ impl Stage {
             changed: changed.clone(),
             live: live.managed,
             attributes: Map::new(),
-<<<<<<< HEAD
             memory: self.memory(after),
-=======
-            memory: Map::new(),
             adopts: false,
->>>>>>> iam
         };
         self.provider.update(&self.context, &update, &Silent).await.unwrap();
         let mut live = self.live(id, &desired).await;
