@@ -21,6 +21,7 @@ macro_rules! registry {
 }
 
 registry! {
+    iam_access_key,
     iam_instance_profile,
     iam_policy,
     iam_role,
