@@ -10,10 +10,11 @@ use s3stack_engine::apply::{Apply, CallId, Event, Poll, Progress as Made, Reply,
 use s3stack_engine::fault::{Fault, FaultKind};
 use s3stack_engine::plan::Observation;
 use s3stack_engine::state::State;
-use s3stack_engine::value::{Map, Value};
+use s3stack_engine::value::Map;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 
+use crate::backend::lease::Keeper;
 use crate::backend::{Condition, Document, Keep, Store, StoreError, Version};
 use crate::cloud::{Cloud, provider};
 use crate::resources::{Create, Delete, Depth, Progress, Question, Update};
@@ -24,6 +25,8 @@ pub struct Persistence {
     pub store: Arc<dyn Store>,
     /// What the next write is bound to.
     pub condition: Condition,
+    /// The lease: without it nothing is written.
+    pub keeper: Arc<Keeper>,
 }
 
 /// Drives an apply to its end. `stop` turns true when no further operation shall start. `watch` sees every event.
@@ -52,7 +55,7 @@ pub async fn drive(
             Poll::Persist(state) => {
                 let store = persistence.store.clone();
                 let condition = persistence.condition.clone();
-                writes.spawn(write(store, state, condition));
+                writes.spawn(write(store, persistence.keeper.clone(), state, condition));
             }
             Poll::Start(id, request) => {
                 let progress = Reporter { call: id, sender: progress_sender.clone() };
@@ -99,8 +102,12 @@ struct Written {
     result: Result<Version, StoreError>,
 }
 
-async fn write(store: Arc<dyn Store>, mut state: Box<State>, condition: Condition) -> Written {
+async fn write(store: Arc<dyn Store>, keeper: Arc<Keeper>, mut state: Box<State>, condition: Condition) -> Written {
     let began = Instant::now();
+    if !keeper.may_write_state() {
+        let error = StoreError::Lost { document: Document::State, place: store.place() };
+        return Written { took: began.elapsed(), result: Err(error) };
+    }
     state.write_id = uuid::Uuid::new_v4().to_string();
     let result = match state.to_json() {
         Ok(bytes) => {
@@ -146,7 +153,8 @@ pub fn with_causes(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn seconds_since_1970() -> u64 {
+/// The wall clock.
+pub fn seconds_since_1970() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map(|elapsed| elapsed.as_secs()).unwrap_or_default()
 }
 
@@ -206,12 +214,10 @@ async fn call(cloud: &Cloud, request: Request, progress: &Reporter) -> Result<Re
             let reply = provider.create(&context, &create, progress).await?;
             Ok(Reply::Created { physical_id: reply.physical_id, attributes: reply.attributes })
         }
-        Request::Update { address, token: _, instance, desired, differences } => {
-            let mut live = instance.managed;
-            for difference in &differences {
-                put(&mut live, difference);
-            }
+        Request::Update { address, token: _, instance, desired, differences, live } => {
             let update = Update {
+                // What was found and not made has no property that this stack has ever written.
+                adopts: instance.managed.is_empty(),
                 address,
                 physical_id: instance.physical_id,
                 desired,
@@ -256,21 +262,4 @@ async fn call(cloud: &Cloud, request: Request, progress: &Reporter) -> Result<Re
 
 fn without_nulls(map: Map) -> Map {
     map.into_iter().filter(|(_, value)| !value.is_null()).collect()
-}
-
-/// Puts what AWS has into the managed properties that a provider sees as live.
-fn put(live: &mut Map, difference: &s3stack_engine::plan::Difference) {
-    use s3stack_engine::address::Step;
-    let mut steps = difference.path.0.iter();
-    let Some(Step::Key(first)) = steps.next() else { return };
-    let mut place = live.entry(first.clone()).or_insert(Value::Null);
-    for step in steps {
-        let Step::Key(key) = step else { return };
-        if !matches!(place, Value::Map(_)) {
-            *place = Value::Map(Map::new());
-        }
-        let Value::Map(inner) = place else { return };
-        place = inner.entry(key.clone()).or_insert(Value::Null);
-    }
-    *place = difference.from.clone();
 }

@@ -99,7 +99,9 @@ impl Error {
             Self::Clients(error) => one("S3S-C1", with_causes(&error), None),
             error @ Self::State { .. } => {
                 let help = match &error {
-                    Self::State { source: StateError::Newer { .. }, .. } => "use that version of s3stack, or a later one",
+                    Self::State { source: StateError::Newer { .. }, .. } => {
+                        "use that version of s3stack, or a later one"
+                    }
                     _ => "put an earlier one back with `s3stack state restore`; nothing was changed",
                 };
                 one("S3S-B4", with_causes(&error), Some(help.into()))
@@ -124,9 +126,15 @@ pub fn next_step(fault: &Fault) -> Option<String> {
             "allow {} to the principal that runs this, if it shall do so",
             iam_action(&fault.service, &fault.operation)
         )),
-        FaultKind::Throttled => Some("AWS asks to be called less often; try again in a minute, or with a lower --parallelism".into()),
-        FaultKind::Uncertain => Some("nobody knows whether it took effect; run the same command again, it will look first".into()),
-        FaultKind::Expired => Some("renew the credentials and run the same command again: what was done is recorded".into()),
+        FaultKind::Throttled => {
+            Some("AWS asks to be called less often; try again in a minute, or with a lower --parallelism".into())
+        }
+        FaultKind::Uncertain => {
+            Some("nobody knows whether it took effect; run the same command again, it will look first".into())
+        }
+        FaultKind::Expired => {
+            Some("renew the credentials and run the same command again: what was done is recorded".into())
+        }
         _ => None,
     }
 }

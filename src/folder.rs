@@ -65,11 +65,14 @@ impl Folder {
         let entries = fs::read_dir(folder).map_err(|error| unreadable(folder, &error))?;
         for entry in entries {
             let entry = entry.map_err(|error| unreadable(folder, &error))?;
-            let name = entry.file_name().into_string().map_err(|name| format!("the file name {name:?} is not Unicode"))?;
+            let name =
+                entry.file_name().into_string().map_err(|name| format!("the file name {name:?} is not Unicode"))?;
             let name = shown(&name);
             let kind = entry.file_type().map_err(|error| unreadable(&entry.path(), &error))?;
             if kind.is_symlink() {
-                return Err(format!("`{name}` is a symbolic link; a folder that is uploaded may hold files and folders only"));
+                return Err(format!(
+                    "`{name}` is a symbolic link; a folder that is uploaded may hold files and folders only"
+                ));
             }
             if kind.is_dir() {
                 self.walk(&entry.path(), &name, files)?;

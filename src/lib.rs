@@ -3,12 +3,17 @@
 
 pub mod aws;
 pub mod backend;
+pub mod cli;
 pub mod cloud;
 pub mod commands;
+pub mod deployment;
 pub mod driver;
+pub mod env_file;
 pub mod error;
 pub mod folder;
 pub mod local;
 pub mod project;
 pub mod resources;
+pub mod seal;
+pub mod time;
 pub mod ui;

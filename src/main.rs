@@ -1,1 +1,7 @@
-fn main() {}
+//! The s3stack program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    s3stack::cli::run(std::env::args_os())
+}

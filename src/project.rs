@@ -9,7 +9,7 @@ use std::sync::Arc;
 use s3stack_engine::diagnostic::{Diagnostic, Diagnostics, SourceFile};
 use s3stack_engine::expression::Budget;
 use s3stack_engine::stack::variables::{EarlyScope, Given, Variables, resolve};
-use s3stack_engine::stack::{Entry, Node, Stack, evaluate, load};
+use s3stack_engine::stack::{Entry, Node, Stack, check_setting, evaluate, load};
 use s3stack_engine::value::{Map, Value};
 
 use crate::error::Error;
@@ -148,7 +148,11 @@ fn source_file(path: &Path) -> Result<Arc<SourceFile>, Error> {
     let limit = s3stack_engine::stack::MAX_BYTES as u64;
     let size = fs::metadata(path).map_err(|source| unreadable(path, source))?.len();
     if size > limit {
-        return Err(Error::refused("S3S-P2", format!("{name} has {size} bytes, and may have {limit}"), "split it into several files"));
+        return Err(Error::refused(
+            "S3S-P2",
+            format!("{name} has {size} bytes, and may have {limit}"),
+            "split it into several files",
+        ));
     }
     let text = fs::read_to_string(path).map_err(|source| unreadable(path, source))?;
     Ok(Arc::new(SourceFile { name, text }))
@@ -171,10 +175,13 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn value(&mut self, node: Option<&Node>) -> Value {
+    fn value(&mut self, name: &str, node: Option<&Node>) -> Value {
         let Some(node) = node else { return Value::Null };
-        match evaluate(node, &self.scope, &mut Budget::default()) {
-            Ok(value) => value,
+        match evaluate(node, &self.scope, &Budget::default()) {
+            Ok(value) => {
+                self.diagnostics.extend(check_setting(name, node, &value));
+                value
+            }
             Err(found) => {
                 self.diagnostics.extend(found);
                 Value::Null
@@ -183,7 +190,7 @@ impl Reader<'_> {
     }
 
     fn text(&mut self, name: &str, node: Option<&Node>) -> Option<String> {
-        match (self.value(node), node) {
+        match (self.value(name, node), node) {
             (Value::String(text), _) => Some(text),
             (Value::Null, _) | (_, None) => None,
             (other, Some(node)) => {
@@ -201,7 +208,7 @@ impl Reader<'_> {
     }
 
     fn tags(&mut self, node: Option<&Node>) -> Map {
-        match self.value(node) {
+        match self.value("tags", node) {
             Value::Map(map) => map,
             _ => Map::new(),
         }
@@ -232,7 +239,12 @@ fn settings(stack: &Stack, variables: &Variables, environment: &str, diagnostics
     Settings {
         name: reader.text("name", own.name.as_ref()).unwrap_or_default(),
         region: first(&mut reader, "region", here.and_then(|here| here.region.as_ref()), own.region.as_ref()),
-        account_id: first(&mut reader, "account_id", here.and_then(|here| here.account_id.as_ref()), own.account_id.as_ref()),
+        account_id: first(
+            &mut reader,
+            "account_id",
+            here.and_then(|here| here.account_id.as_ref()),
+            own.account_id.as_ref(),
+        ),
         id: reader.text("id", own.id.as_ref()),
         tags,
         backend: backend.unwrap_or_default(),

@@ -208,8 +208,11 @@ impl Diagnostics {
 
 /// The candidate nearest to `word`, if one is near enough to be what was meant.
 pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Comparing takes the product of the lengths, and neither is trusted.
+    let short = |word: &str| word.len() <= 100;
     candidates
         .into_iter()
+        .filter(|candidate| short(word) && short(candidate))
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count().max(word.chars().count()) / 4)
         .min()

@@ -1,6 +1,8 @@
-//! The resource types: one file each, and one line here.
+//! The resource types: one file each, and one line here. `iam` is no type but what the types of IAM share.
 
+pub mod iam;
 mod provider;
+pub mod statements;
 mod sweep;
 
 use s3stack_engine::resource::{Registry, ResourceType};
@@ -18,7 +20,13 @@ macro_rules! registry {
     };
 }
 
-registry! {}
+registry! {
+    iam_instance_profile,
+    iam_policy,
+    iam_role,
+    s3_bucket,
+    s3_object,
+}
 
 /// The registry, as the engine sees it.
 pub struct Types;

@@ -24,10 +24,11 @@ use crate::error::next_step;
 pub const VERSION: u32 = 1;
 
 /// The types of event, as `docs/json.md` describes them.
-pub const TYPES: [&str; 24] = [
+pub const TYPES: [&str; 25] = [
     "message",
     "diagnostic",
     "diagnostic.end",
+    "valid",
     "call",
     "call.waits",
     "plan.begin",
@@ -133,12 +134,19 @@ pub fn diagnostic(diagnostic: &Diagnostic) -> Json {
     event("diagnostic", fields)
 }
 
-/// All findings, each once, and how many there are.
+/// All findings, each once; how many there are, where there are errors.
 pub fn diagnostics(diagnostics: &Diagnostics) -> Vec<Json> {
     let (errors, warnings) = totals(diagnostics);
     let mut events: Vec<Json> = sorted(diagnostics).into_iter().map(diagnostic).collect();
-    events.push(event("diagnostic.end", json!({"errors": errors, "warnings": warnings})));
+    if errors > 0 {
+        events.push(event("diagnostic.end", json!({"errors": errors, "warnings": warnings})));
+    }
     events
+}
+
+/// The files of a stack are in order.
+pub fn valid(stack: &str, resources: usize) -> Json {
+    event("valid", json!({"stack": stack, "resources": resources}))
 }
 
 /// A plan: its beginning, each change that is one, what is left over or not planned, its end.
@@ -283,7 +291,7 @@ pub fn apply_event(happened: &Event) -> Json {
 }
 
 /// How an apply went.
-pub fn apply_end(summary: &Summary, effort: &Effort) -> Json {
+pub fn apply_end(summary: &Summary, effort: &Effort<'_>) -> Json {
     let pairs = |operations: &[(Address, Verb)]| -> Vec<Json> {
         operations.iter().map(|(address, verb)| json!({"address": address, "verb": verb})).collect()
     };

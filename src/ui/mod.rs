@@ -3,6 +3,7 @@
 //! Everything here but [`printer`] and [`progress`] is pure: values come in, text or JSON goes out. Standard output is
 //! data, standard error is talk, and nothing is said by colour alone.
 
+mod commands;
 pub mod diagnostic;
 pub mod json;
 pub mod plan;

@@ -13,10 +13,10 @@ use super::json;
 use super::text::{Layout, Role, duration, plain};
 use crate::aws::CallEvent;
 
-/// When to use colour.
+/// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum ColourChoice {
-    /// On a terminal that can, unless `NO_COLOR` or `CLICOLOR=0` is set; anywhere with `CLICOLOR_FORCE`.
+    /// On a terminal, unless NO_COLOR is set.
     #[default]
     Auto,
     /// Always.
@@ -86,6 +86,7 @@ struct Inner {
     stderr: Mutex<Stream>,
     data: Layout,
     talk: Layout,
+    data_terminal: bool,
     /// Whether standard error is a terminal that can redraw lines.
     terminal: bool,
     /// Whether somebody can be asked.
@@ -129,6 +130,7 @@ impl Ui {
             settings,
             data: layout(anstream::AutoStream::choice(&stdout), columns(&stdout)),
             talk: layout(anstream::AutoStream::choice(&stderr), columns(&stderr)),
+            data_terminal: stdout.is_terminal(),
             terminal,
             can_ask: terminal && io::stdin().is_terminal() && !settings.no_input,
             stdout: Stream::new(stdout),
@@ -155,6 +157,11 @@ impl Ui {
     /// How much is said.
     pub fn verbosity(&self) -> Verbosity {
         self.0.settings.verbosity
+    }
+
+    /// Whether people read standard output directly.
+    pub(super) fn data_is_terminal(&self) -> bool {
+        self.0.data_terminal
     }
 
     /// Whether progress can be redrawn in place.
@@ -218,21 +225,16 @@ impl Ui {
         }
     }
 
-    /// Findings and errors, all of them and sorted. Warnings are told even to who wants quiet.
+    /// Findings and errors, all of them, sorted; with a count where there are errors, because then they are the result.
+    /// Warnings are told even to who wants quiet.
     pub fn diagnostics(&self, diagnostics: &Diagnostics) {
         match self.format() {
             Format::Events => json::diagnostics(diagnostics).iter().for_each(|event| self.event(event)),
-            _ if diagnostics.0.is_empty() => {}
-            _ => self.talk(&render_diagnostics(diagnostics, &self.0.talk)),
-        }
-    }
-
-    /// Warnings that come with a result: without a final count.
-    pub fn warnings(&self, diagnostics: &Diagnostics) {
-        for diagnostic in sorted(diagnostics) {
-            match self.format() {
-                Format::Events => self.event(&json::diagnostic(diagnostic)),
-                _ => self.talk(&format!("{}\n\n", render_diagnostic(diagnostic, &self.0.talk))),
+            _ if diagnostics.has_errors() => self.talk(&render_diagnostics(diagnostics, &self.0.talk)),
+            _ => {
+                for diagnostic in sorted(diagnostics) {
+                    self.talk(&format!("{}\n\n", render_diagnostic(diagnostic, &self.0.talk)));
+                }
             }
         }
     }
@@ -298,12 +300,17 @@ impl Ui {
 
     /// What became of standard output: an error where something could not be written. A reader that went away is none, the
     /// rest of a list was not wanted.
-    pub fn finish(&self) -> io::Result<()> {
+    pub(super) fn closed(&self) -> io::Result<()> {
         self.no_bar();
         match lock(&self.0.stdout).failed.take() {
             Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
             _ => Ok(()),
         }
+    }
+
+    /// Something that must be said and cannot be said on standard output.
+    pub(super) fn last_word(&self, text: &str) {
+        self.talk(text);
     }
 
     fn talk(&self, text: &str) {
@@ -408,6 +415,7 @@ pub(crate) mod tests {
             stderr: Stream::new(stderr),
             data: Layout::default(),
             talk: Layout::default(),
+            data_terminal: false,
             terminal: false,
             can_ask: false,
             bar: Mutex::new(None),
@@ -492,7 +500,7 @@ pub(crate) mod tests {
             let ui = on(Settings::default(), Broken(kind), Buffer::default());
             ui.data("one");
             ui.data("two");
-            assert_eq!(ui.finish().is_err(), fails, "{kind}");
+            assert_eq!(ui.closed().is_err(), fails, "{kind}");
         }
     }
 }

@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressState};
 use s3stack_engine::address::Address;
-use s3stack_engine::apply::{Event, Summary};
+use s3stack_engine::apply::Event;
 use s3stack_engine::plan::{Action, Plan};
 use s3stack_engine::state::Verb;
 
 use super::printer::{Format, Ui, Verbosity, spinner};
-use super::summary::{Effort, render_summary};
 use super::text::{Role, cut, duration, plain};
 use super::{json, values};
 
@@ -69,16 +68,12 @@ impl Progress {
             bar.tick();
         }
     }
+}
 
-    /// Ends the display and tells how it went.
-    pub fn finish(self, summary: &Summary, effort: &Effort) {
+impl Drop for Progress {
+    fn drop(&mut self) {
         if self.bar.is_some() {
             self.ui.no_bar();
-        }
-        match self.ui.format() {
-            Format::Events => self.ui.event(&json::apply_end(summary, effort)),
-            _ if self.ui.verbosity() == Verbosity::Quiet && summary.is_success() => {}
-            _ => self.ui.important(&format!("\n{}", render_summary(summary, effort, &self.ui.talk_layout()))),
         }
     }
 }
@@ -245,11 +240,13 @@ fn lock(board: &Mutex<Board>) -> MutexGuard<'_, Board> {
 
 #[cfg(test)]
 mod tests {
+    use s3stack_engine::apply::Summary;
     use s3stack_engine::fault::{Fault, FaultKind};
 
     use super::super::plan::tests::{change, plan};
     use super::super::printer::Settings;
     use super::super::printer::tests::captured;
+    use super::super::summary::Effort;
     use super::*;
 
     fn data() -> Address {
@@ -288,8 +285,9 @@ mod tests {
         let (ui, stdout, stderr) = captured(settings);
         let mut progress = Progress::new(&ui, &plan([change("s3.bucket.data", Action::Create, "data")]));
         events().iter().for_each(|event| progress.event(event));
-        let effort = Effort { command: "apply", calls: 3, took: Duration::from_secs(1) };
-        progress.finish(&Summary { recorded: true, ..Summary::default() }, &effort);
+        drop(progress);
+        let effort = Effort { command: "s3stack apply", calls: 3, took: Duration::from_secs(1) };
+        ui.ended(&Summary { recorded: true, ..Summary::default() }, &effort);
         (stdout.text(), stderr.text())
     }
 

@@ -13,9 +13,9 @@ use crate::error::next_step;
 
 /// What an apply took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Effort {
-    /// The command that the user would give again, `apply`, `destroy`.
-    pub command: &'static str,
+pub struct Effort<'a> {
+    /// What the user would give again, `s3stack apply`.
+    pub command: &'a str,
     /// Requests to AWS, repeated attempts included.
     pub calls: u64,
     /// From the first to the last.
@@ -23,7 +23,7 @@ pub struct Effort {
 }
 
 /// What was done, what was not and why, and what to do next.
-pub fn render_summary(summary: &Summary, effort: &Effort, layout: &Layout) -> String {
+pub fn render_summary(summary: &Summary, effort: &Effort<'_>, layout: &Layout) -> String {
     let mut text = String::new();
     failed(summary, layout, &mut text);
     if !summary.skipped.is_empty() {
@@ -119,8 +119,8 @@ fn counts(summary: &Summary) -> String {
 }
 
 /// What the user should know and do.
-fn next(summary: &Summary, effort: &Effort) -> Vec<String> {
-    let again = format!("`s3stack {}`", effort.command);
+fn next(summary: &Summary, effort: &Effort<'_>) -> Vec<String> {
+    let again = format!("`{}`", effort.command);
     let mut said = Vec::new();
     match &summary.stopped {
         Some(Stopped::Cancelled) => said.push(format!("Stopped as asked. Run {again} to go on.")),
@@ -162,8 +162,8 @@ mod tests {
         Completed { address: Address::root("s3.bucket", name), verb, took: Duration::from_millis(400) }
     }
 
-    fn effort() -> Effort {
-        Effort { command: "apply", calls: 87, took: Duration::from_millis(4200) }
+    fn effort() -> Effort<'static> {
+        Effort { command: "s3stack apply", calls: 87, took: Duration::from_millis(4200) }
     }
 
     fn shown(summary: &Summary) -> String {

@@ -193,7 +193,7 @@ pub fn render_outputs(outputs: &Map, reveal: bool, layout: &Layout) -> String {
     let mut text = String::new();
     for (name, value) in outputs {
         let value = match value.is_sensitive() && !reveal {
-            true => layout.paint(Role::Faint, &format!("(sensitive; `s3stack output {name}` shows it)")),
+            true => layout.paint(Role::Faint, "(sensitive)"),
             false => inline(&exposed(value)),
         };
         let _ = writeln!(text, "{} = {value}", layout.paint(Role::Strong, &pad(name, names)));
@@ -210,10 +210,15 @@ pub fn output_text(value: &Value) -> Result<String, NotJson> {
     }
 }
 
+/// One output that was asked for by name, sensitive or not, as JSON; null where AWS has not made it yet.
+pub fn output_document(value: &Value) -> Json {
+    output_json(&exposed(value)).unwrap_or_default()
+}
+
 /// All outputs as a JSON object. Sensitive ones are left out unless `reveal`; what AWS has not made yet is null.
 pub fn outputs_json(outputs: &Map, reveal: bool) -> Json {
     let shown = outputs.iter().filter(|(_, value)| reveal || !value.is_sensitive());
-    shown.map(|(name, value)| (name.clone(), output_json(&exposed(value)).unwrap_or_default())).collect()
+    shown.map(|(name, value)| (name.clone(), output_document(value))).collect()
 }
 
 /// All outputs as lines of an environment file, `NAME=value`, quoted for a POSIX shell. Sensitive ones are left out unless
@@ -352,7 +357,7 @@ mod tests {
         greeting = "it's a\nline"
         key_id   = (made by AWS: iam.access_key.app.id)
         owner    = iam.role.app
-        password = (sensitive; `s3stack output password` shows it)
+        password = (sensitive)
         ports    = [80, 443]
         "#);
         assert!(render_outputs(&outputs(), true, &Layout::default()).contains("canary"));

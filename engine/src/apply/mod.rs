@@ -13,6 +13,8 @@ pub mod recover;
 mod schedule;
 mod settle;
 mod stored;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use events::Event;

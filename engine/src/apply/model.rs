@@ -105,7 +105,8 @@ pub enum Request {
         token: String,
         /// The resource as it would be.
         instance: Instance,
-        /// What there was before the creation, [`crate::state::Pending::before`].
+        /// What there was before the creation, [`crate::state::Pending::before`]; and, where the physical id is not known,
+        /// under [`super::recover::ELSEWHERE`] the physical ids of the type that state knows: it is none of those.
         before: Map,
     },
 }

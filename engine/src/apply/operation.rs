@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::machine::{Apply, wrong_reply};
 use super::model::{Reply, Request};
-use super::recover::{found_instance, is_ours, is_spent};
+use super::recover::{found_instance, is_ours, is_spent, question};
 use super::schedule::{Operation, is_managed, name};
 use crate::address::{Address, Path, Step as PathStep};
 use crate::diff::mismatches;
@@ -105,12 +105,7 @@ impl Apply<'_> {
             (Step::Act, Verb::Delete) => old.map(|instance| Request::Delete { address, token, instance }).ok_or(None),
             (Step::Act, Verb::Create) => self.create_request(&address, token),
             (Step::Act, Verb::Update) => self.update_request(&address, token),
-            (Step::Look(_), _) => self.entry(at).ok_or(None).map(|entry| Request::Read {
-                address,
-                token,
-                instance: entry.instance,
-                before: entry.before,
-            }),
+            (Step::Look(_), _) => self.entry(at).ok_or(None).map(|entry| question(&self.record.state, &entry)),
             (Step::Repair(live), _) => self.repair_request(at, &address, token, &live),
             (Step::Clear(instance), _) => Ok(Request::Delete { address, token, instance: *instance }),
         };
@@ -377,11 +372,12 @@ impl Apply<'_> {
             self.record.deleted(&address, &instance.physical_id);
             self.changed();
         }
+        // There may be another: an attempt before the last one may have taken effect late.
+        let fault = self.tasks.get(at).and_then(|task| task.last.clone()).unwrap_or_else(|| wrong_reply("create"));
         if self.may_retry(at) {
-            self.go_on(at, Step::Act);
+            self.go_on(at, Step::Look(Why::Uncertain(fault)));
         } else {
-            let fault = self.tasks.get(at).and_then(|task| task.last.clone());
-            self.fail(at, fault.unwrap_or_else(|| wrong_reply("create")), false);
+            self.fail(at, fault, true);
         }
     }
 

@@ -16,6 +16,10 @@ use crate::value::{Map, Value};
 /// What `before` of a pending create holds under this key: the physical id of the resource that it replaces.
 pub(super) const REPLACES: &str = "replaces";
 
+/// What `before` of a read holds under this key: the physical ids of the type that state knows, as a list. None of them
+/// is what a creation left behind.
+pub const ELSEWHERE: &str = "elsewhere";
+
 /// What recovery knows beyond state and answers.
 #[derive(Clone, Copy)]
 pub struct Circumstances<'a> {
@@ -47,16 +51,25 @@ pub fn questions(state: &State) -> BTreeMap<String, Request> {
         .pending
         .iter()
         .filter(|pending| pending.verb != Verb::Update)
-        .map(|pending| {
-            let request = Request::Read {
-                address: pending.address.clone(),
-                token: pending.token.clone(),
-                instance: pending.instance.clone(),
-                before: pending.before.clone(),
-            };
-            (pending.token.clone(), request)
-        })
+        .map(|pending| (pending.token.clone(), question(state, pending)))
         .collect()
+}
+
+/// The read that tells what became of one operation.
+pub(super) fn question(state: &State, pending: &Pending) -> Request {
+    let mut before = pending.before.clone();
+    if pending.instance.physical_id.is_empty() {
+        let deposed = state.deposed.iter().map(|deposed| &deposed.instance);
+        let known = state.instances.values().chain(deposed);
+        let known = known.filter(|instance| instance.type_name == pending.instance.type_name);
+        before.insert(ELSEWHERE.into(), Value::strings(known.map(|instance| instance.physical_id.as_str())));
+    }
+    Request::Read {
+        address: pending.address.clone(),
+        token: pending.token.clone(),
+        instance: pending.instance.clone(),
+        before,
+    }
 }
 
 /// The state with every pending operation folded in that `answers` (by token) tells about, and what was done.

@@ -5,6 +5,8 @@
 //! - A replacement makes the new one first and deletes the old one last, or the other way round where both would have one
 //!   name, or where something it must make way for says so.
 //!
+//! - Creations that can only be told apart by their parent's list go one after another.
+//!
 //! Where these contradict each other, first a replacement in the circle becomes delete-first (always possible, at the
 //! price of a gap), then deletions stop waiting for updates (AWS may refuse one; the next apply does it). What is still a
 //! circle after that is an error.
@@ -17,7 +19,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use super::model::ApplyError;
 use crate::address::Address;
 use crate::plan::{Action, Change, Plan};
-use crate::resource::Registry;
+use crate::resource::{Identity, Registry};
 use crate::state::{Instance, State, Verb};
 use crate::value::Value;
 
@@ -62,7 +64,7 @@ pub(super) fn is_managed(change: &Change, path: &crate::address::Path, registry:
 enum Bond {
     /// Always holds.
     Firm,
-    /// A deletion waits for an update: given up where it closes a circle.
+    /// A deletion waits for an update, a creation for its sibling's: given up where it closes a circle.
     Loose,
 }
 
@@ -192,6 +194,19 @@ impl<'a> Builder<'a> {
                 match self.first.contains(*address) {
                     true => tie(*make, *delete, Bond::Firm),
                     false => tie(*delete, *make, Bond::Firm),
+                }
+            }
+        }
+        let mut siblings: BTreeMap<(&str, String), usize> = BTreeMap::new();
+        for (address, make) in &makes_of {
+            let Some(change) = self.plan.changes.get(*address).filter(|change| creates(change)) else { continue };
+            let Some(kind) = self.registry.get(address.type_name.as_str()) else { continue };
+            let descriptor = kind.descriptor();
+            if descriptor.identity == Identity::ParentList {
+                let parent = descriptor.parent.and_then(|property| change.desired.get(property));
+                let family = (descriptor.name, format!("{parent:?}"));
+                if let Some(elder) = siblings.insert(family, *make) {
+                    tie(*make, elder, Bond::Loose);
                 }
             }
         }

@@ -1,25 +1,29 @@
 //! Bounds on what evaluation may cost.
 
+use std::cell::Cell;
+
 use super::LIMIT;
 use crate::diagnostic::Diagnostic;
 use crate::value::{Map, Unknown, Value};
 
 /// How much evaluation may still do; one for all of a stack's templates.
 ///
-/// Steps bound time, values and text bound memory. Once it is spent, everything that is evaluated with it fails, so
-/// that no `try` can hide it.
+/// Steps bound time, values and text bound memory; one result may also be neither too large nor too deep. Once a bound
+/// is reached, the template fails, and no `try` in it can hide that. It is taken from through a shared reference, because a scope that is asked for a name may
+/// evaluate other templates with the same budget.
 #[derive(Debug, Clone)]
 pub struct Budget {
-    steps: usize,
-    values: usize,
-    text: usize,
-    spent: Option<&'static str>,
+    steps: Cell<usize>,
+    values: Cell<usize>,
+    text: Cell<usize>,
+    spent: Cell<Option<&'static str>>,
 }
 
 impl Default for Budget {
     /// 2,000,000 steps that make at most 500,000 values with 64 MiB of text in all.
     fn default() -> Self {
-        Self { steps: 2_000_000, values: 500_000, text: 64 << 20, spent: None }
+        let (steps, values, text) = (Cell::new(2_000_000), Cell::new(500_000), Cell::new(64 << 20));
+        Self { steps, values, text, spent: Cell::new(None) }
     }
 }
 
@@ -33,35 +37,35 @@ const RESULT_DEPTH: usize = 64;
 impl Budget {
     /// A budget of that many steps, with the usual bounds on values and text.
     pub fn of_steps(steps: usize) -> Self {
-        Self { steps, ..Self::default() }
+        Self { steps: Cell::new(steps), ..Self::default() }
     }
 
     /// Takes steps.
-    pub(super) fn step(&mut self, count: usize) -> Result<(), Spent> {
-        Self::take(&mut self.steps, count, &mut self.spent, "this takes too many steps")
+    pub(super) fn step(&self, count: usize) -> Result<(), Spent> {
+        self.take(&self.steps, count, "this takes too many steps")
     }
 
     /// Takes what a value that was made weighs.
-    pub(super) fn made(&mut self, value: &Value) -> Result<(), Spent> {
+    pub(super) fn made(&self, value: &Value) -> Result<(), Spent> {
         let mut size = Size::default();
         size.add(value, 0);
         self.step(size.values / 8)?;
-        Self::take(&mut self.values, size.values, &mut self.spent, "this makes too many values")?;
-        Self::take(&mut self.text, size.text, &mut self.spent, "this makes too much text")
+        self.take(&self.values, size.values, "this makes too many values")?;
+        self.take(&self.text, size.text, "this makes too much text")
     }
 
     /// Takes what an empty list or map weighs, or a place in one.
-    pub(super) fn made_place(&mut self) -> Result<(), Spent> {
-        Self::take(&mut self.values, 1, &mut self.spent, "this makes too many values")
+    pub(super) fn made_place(&self) -> Result<(), Spent> {
+        self.take(&self.values, 1, "this makes too many values")
     }
 
     /// Whether so many bytes of text may still be made; to be asked before they are.
-    pub(super) fn room_for_text(&mut self, bytes: usize) -> Result<(), Spent> {
-        Self::room(bytes, self.text.min(RESULT_TEXT), &mut self.spent, "this makes more than 10 MB of text")
+    pub(super) fn room_for_text(&self, bytes: usize) -> Result<(), Spent> {
+        self.room(bytes, self.text.get().min(RESULT_TEXT), "this makes more than 10 MB of text")
     }
 
     /// Whether the text in the value may still be made so many times; to be asked before it is.
-    pub(super) fn room_for_copies(&mut self, value: &Value, copies: usize) -> Result<(), Spent> {
+    pub(super) fn room_for_copies(&self, value: &Value, copies: usize) -> Result<(), Spent> {
         let mut size = Size::default();
         size.add(value, 0);
         self.room_for_text(size.text.saturating_mul(copies))?;
@@ -69,38 +73,40 @@ impl Budget {
     }
 
     /// Whether so many values may still be made; to be asked before they are.
-    pub(super) fn room_for_values(&mut self, count: usize) -> Result<(), Spent> {
-        Self::room(count, self.values.min(RESULT_VALUES), &mut self.spent, "this makes more than 100,000 values")
+    pub(super) fn room_for_values(&self, count: usize) -> Result<(), Spent> {
+        self.room(count, self.values.get().min(RESULT_VALUES), "this makes more than 100,000 values")
     }
 
     /// Checks a result as a whole.
-    pub(super) fn check(&mut self, value: &Value) -> Result<(), Spent> {
+    pub(super) fn check(&self, value: &Value) -> Result<(), Spent> {
         let mut size = Size::default();
         size.add(value, 0);
         self.room_for_values(size.values)?;
         self.room_for_text(size.text)?;
-        Self::room(size.depth, RESULT_DEPTH, &mut self.spent, "this value is more than 64 deep")
+        self.room(size.depth, RESULT_DEPTH, "this value is more than 64 deep")
     }
 
     /// Why the budget is spent, if it is.
     pub(super) fn spent(&self) -> Option<Spent> {
-        self.spent.map(Spent)
+        self.spent.get().map(Spent)
     }
 
-    fn take(left: &mut usize, count: usize, spent: &mut Option<&'static str>, why: &'static str) -> Result<(), Spent> {
-        Self::room(count, *left, spent, why)?;
-        *left -= count;
+    /// Lets the next template try with what is left.
+    pub(super) fn next(&self) {
+        self.spent.set(None);
+    }
+
+    fn take(&self, left: &Cell<usize>, count: usize, why: &'static str) -> Result<(), Spent> {
+        self.room(count, left.get(), why)?;
+        left.set(left.get() - count);
         Ok(())
     }
 
-    fn room(count: usize, left: usize, spent: &mut Option<&'static str>, why: &'static str) -> Result<(), Spent> {
-        if count > left && spent.is_none() {
-            *spent = Some(why);
+    fn room(&self, count: usize, left: usize, why: &'static str) -> Result<(), Spent> {
+        if count > left && self.spent.get().is_none() {
+            self.spent.set(Some(why));
         }
-        match spent {
-            Some(why) => Err(Spent(why)),
-            None => Ok(()),
-        }
+        self.spent().map_or(Ok(()), Err)
     }
 }
 

@@ -37,6 +37,7 @@ fn placeholder() -> Value {
 impl<'a> Evaluator<'a> {
     /// An expression that cannot be known yet, closed over what it names; `secret` where it is sure to be.
     pub(super) fn unknown(&mut self, expr: &'a Expr, secret: bool) -> Outcome {
+        self.deferred += 1;
         if self.held > 0 {
             return Ok(hide(placeholder(), secret));
         }
@@ -47,6 +48,7 @@ impl<'a> Evaluator<'a> {
 
     /// A string that cannot be known yet: what is known and no secret becomes literal text, for people to see.
     pub(super) fn unknown_string(&mut self, parts: &'a [Part], said: Vec<Said>, secret: bool) -> Outcome {
+        self.deferred += 1;
         if self.held > 0 {
             return Ok(hide(placeholder(), secret));
         }

@@ -35,13 +35,15 @@ pub(super) type Outcome = Result<Value, Box<Diagnostic>>;
 /// Evaluates the parts of one template.
 pub(super) struct Evaluator<'a> {
     pub(super) scope: &'a dyn Scope,
-    pub(super) budget: &'a mut Budget,
+    pub(super) budget: &'a Budget,
     pub(super) text: &'a str,
     pub(super) origin: &'a Origin,
     /// The variables of the `for`s around, innermost last.
     pub(super) locals: Vec<(&'a str, Value)>,
     /// How many held evaluations are going on.
     pub(super) held: usize,
+    /// How many expressions could not be known so far: any of them may still fail.
+    pub(super) deferred: usize,
     /// Present while an expression is being closed over what it names.
     pub(super) recorder: Option<Recorder>,
 }
@@ -89,20 +91,22 @@ pub(super) fn fault(code: &'static str, message: impl Into<String>) -> Box<Diagn
 }
 
 impl<'a> Evaluator<'a> {
-    pub(super) fn new(scope: &'a dyn Scope, budget: &'a mut Budget, text: &'a str, origin: &'a Origin) -> Self {
-        Self { scope, budget, text, origin, locals: Vec::new(), held: 0, recorder: None }
+    pub(super) fn new(scope: &'a dyn Scope, budget: &'a Budget, text: &'a str, origin: &'a Origin) -> Self {
+        Self { scope, budget, text, origin, locals: Vec::new(), held: 0, deferred: 0, recorder: None }
     }
 
     /// The value of a whole template. Fails with the first error of each part.
     pub(super) fn whole(mut self, parts: &'a [Part]) -> Result<Value, Diagnostics> {
-        let value = match parts {
+        let outcome = match parts {
             [Part::Expression(expr)] => self.expression(expr).map_err(|fault| Diagnostics(vec![*fault])),
             parts => self.joined(parts).map_err(Diagnostics),
-        }?;
-        match self.budget.check(&value) {
+        };
+        let outcome = outcome.and_then(|value| match self.budget.check(&value) {
             Ok(()) => Ok(value),
             Err(spent) => Err(Diagnostics(vec![Diagnostic::from(spent).at(self.origin.span(0..self.text.len()))])),
-        }
+        });
+        self.budget.next();
+        outcome
     }
 
     /// The value of an expression.

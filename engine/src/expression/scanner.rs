@@ -352,7 +352,7 @@ mod tests {
     #[test]
     fn expressions_that_look_like_policy_variables_are_expressions() {
         for inside in ["a ? b : c", "a?b:c", "x == 1 ? y : z", "var.x:y", "{a:1}", "n::f(x)", "a:'b'", "a: b"] {
-            assert!(matches!(policy_variable(&format!("${{{inside}}}")), None), "{inside}");
+            assert_eq!(policy_variable(&format!("${{{inside}}}")), None, "{inside}");
         }
     }
 

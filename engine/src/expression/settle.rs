@@ -16,6 +16,8 @@ type Known<'a> = dyn Fn(&Address, &str) -> Option<Value> + 'a;
 /// The value with every unknown in it replaced that `known` can answer now, and every expression that was closed over
 /// one evaluated again. What still cannot be known stays unknown.
 ///
+/// Where evaluating with those values from the start gives a value, this gives the same, in one step or in several.
+///
 /// An attribute that its type declares sensitive becomes a secret, whether `known` answers with one or not. Fails with
 /// what evaluation fails with; the diagnostics have no place, but say which expression they are about.
 pub fn settle(value: Value, known: &Known<'_>) -> Result<Value, Diagnostics> {
@@ -90,8 +92,8 @@ impl Settler<'_> {
 
     fn again(&mut self, source: &str, scope: &Map) -> Value {
         let captured = Captured { scope, known: self.known };
-        let outcome = Template::parse(source, &Origin::nowhere())
-            .and_then(|template| template.evaluate(&captured, &mut self.budget));
+        let outcome =
+            Template::parse(source, &Origin::nowhere()).and_then(|template| template.evaluate(&captured, &self.budget));
         outcome.unwrap_or_else(|found| {
             for diagnostic in found.0 {
                 self.found.push(diagnostic.note(format!("In the expression `{source}`")));

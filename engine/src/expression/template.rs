@@ -64,7 +64,7 @@ impl Template {
     }
 
     /// The value. Fails with the first error of each `${…}`.
-    pub fn evaluate(&self, scope: &dyn Scope, budget: &mut Budget) -> Result<Value, Diagnostics> {
+    pub fn evaluate(&self, scope: &dyn Scope, budget: &Budget) -> Result<Value, Diagnostics> {
         if let Some(text) = self.literal() {
             return Ok(Value::String(text.to_owned()));
         }

@@ -173,19 +173,17 @@ impl<'a> Evaluator<'a> {
             other => vec![other],
         };
         let mut results = Vec::with_capacity(items.len());
-        let mut unknown = None;
+        let mut unknown = false;
         for item in items {
             self.budget.step(1)?;
             match self.reach(hide(item, secret), after) {
                 Ok(value) => results.push(value),
-                Err(Stop::Unknown { secret: hidden }) => unknown = Some(hidden || unknown.unwrap_or(false)),
+                // One secret element does not make the list a secret.
+                Err(Stop::Unknown { .. }) => unknown = true,
                 Err(stop) => return Err(stop),
             }
         }
-        match unknown {
-            Some(hidden) => Err(Stop::Unknown { secret: secret || hidden }),
-            None => Ok(hide(Value::List(results), secret)),
-        }
+        if unknown { Err(Stop::Unknown { secret }) } else { Ok(hide(Value::List(results), secret)) }
     }
 
     /// One step into a value. `hidden`: no message may tell the step or what there is besides.
@@ -207,10 +205,7 @@ impl<'a> Evaluator<'a> {
                     Some(value) => Ok(value),
                     None if hidden => Err(self.missing("there is no such key".to_owned(), range).into()),
                     None => {
-                        // Telling how near two texts are takes the product of their lengths.
-                        let short = |key: &&str| key.len() <= 64;
-                        let near = map.keys().take(1_000).map(String::as_str).filter(short);
-                        let near = Some(key.as_str()).filter(short).and_then(|key| did_you_mean(key, near));
+                        let near = did_you_mean(&key, map.keys().take(1_000).map(String::as_str));
                         let message = match near {
                             Some(near) => format!("there is no `{key}`; did you mean `{near}`?"),
                             None => format!("there is no `{key}`"),

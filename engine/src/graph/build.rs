@@ -264,7 +264,8 @@ fn outputs(evaluator: &Evaluator<'_>) -> Map {
 
 /// A problem with its place.
 fn located(problem: &Problem, block: &Block) -> Diagnostic {
-    let mut diagnostic = Diagnostic::error(problem.code, problem.message.clone())
+    let diagnostic = Diagnostic::error(problem.code, problem.message.clone());
+    let mut diagnostic = Diagnostic { severity: problem.severity, ..diagnostic }
         .at(locate(block, &problem.path))
         .on(&block.address)
         .property(&problem.path);

@@ -20,6 +20,9 @@ use crate::value::{Map, Unknown, Value};
 /// One thing that is evaluated: a property or attribute of a resource.
 type Slot = (Address, String);
 
+/// Most properties and attributes that may wait for each other in a row: each takes some of the program's stack.
+const MAX_CHAIN: usize = 100;
+
 /// Evaluates a stack.
 pub struct Evaluator<'a> {
     pub inputs: &'a Inputs<'a>,
@@ -37,7 +40,7 @@ pub struct Evaluator<'a> {
     edges: RefCell<BTreeMap<Address, BTreeMap<Address, Vec<Path>>>>,
     /// Which resource stands at which path of reference properties.
     references: RefCell<BTreeMap<Address, BTreeMap<Path, Address>>>,
-    budget: RefCell<Budget>,
+    budget: Budget,
 }
 
 impl<'a> Evaluator<'a> {
@@ -51,7 +54,7 @@ impl<'a> Evaluator<'a> {
             under_way: RefCell::default(),
             edges: RefCell::default(),
             references: RefCell::default(),
-            budget: RefCell::new(Budget::default()),
+            budget: Budget::default(),
         }
     }
 
@@ -149,6 +152,15 @@ impl<'a> Evaluator<'a> {
             );
             return poison(address, name);
         }
+        if self.under_way.borrow().len() >= MAX_CHAIN {
+            self.report(
+                Diagnostic::error("S3S-E05", format!("{address} is at the end of a chain of {MAX_CHAIN} values made from each other"))
+                    .at(self.blocks.get(address).map(|block| block.span.clone()))
+                    .on(address)
+                    .help("make these values from a variable instead"),
+            );
+            return poison(address, name);
+        }
         self.under_way.borrow_mut().push(slot.clone());
         let value = evaluate();
         self.under_way.borrow_mut().pop();
@@ -215,13 +227,10 @@ impl<'a> Evaluator<'a> {
 
     /// Evaluates a part of a file. Errors are reported, and what is wrong becomes unknown so that it causes no more.
     pub fn node(&self, node: &Node, path: &Path, owner: Option<&Address>) -> Value {
-        // The budget is lent for one node at a time: evaluating one may evaluate others.
-        let mut budget = std::mem::take(&mut *self.budget.borrow_mut());
         let scope_at = |path: &Path| -> Box<dyn Scope + '_> {
             Box::new(BlockScope { evaluator: self, owner: owner.cloned(), path: path.clone() })
         };
-        let result = evaluate_at(node, path, &scope_at, &mut budget);
-        *self.budget.borrow_mut() = budget;
+        let result = evaluate_at(node, path, &scope_at, &self.budget);
         result.unwrap_or_else(|found| {
             for mut diagnostic in found.0 {
                 diagnostic.span.get_or_insert_with(|| node.span.clone());

@@ -311,6 +311,7 @@ impl<'a> Planner<'a> {
         self.settle_identity(change, live, node);
         self.rewrite_what_is_bound(kind, node, made, live, change);
         remember(node, instance, change);
+        self.mark(kind, live, change);
         let renamed = matches!(&node.physical_id, Value::String(id) if *id != instance.physical_id);
         if renamed && !change.differences.iter().any(|difference| difference.replaces) {
             let property = kind.descriptor().naming.map_or(kind.descriptor().physical_id, |naming| naming.property);
@@ -360,6 +361,20 @@ impl<'a> Planner<'a> {
             }
         } else if !change.differences.is_empty() {
             change.action = Action::Update;
+        }
+    }
+
+    /// Adds the owner's mark where a resource of ours lacks it: a create was cut short before it was put on, or somebody
+    /// took it off. A bulk answer may not tell tags, so only a point read counts.
+    fn mark(&self, kind: &dyn ResourceType, live: &Live, change: &mut Change) {
+        if kind.descriptor().taggable && !live.hint && live.owner.is_none() {
+            change.differences.push(Difference {
+                path: Path::of("tags").key("s3stack:id"),
+                from: Value::Null,
+                to: self.state.lineage.clone().into(),
+                cause: Cause::Drift,
+                replaces: false,
+            });
         }
     }
 

@@ -89,11 +89,11 @@ impl Problem {
 }
 
 impl From<Problem> for crate::schema::validate::Problem {
-    /// For the properties' own list of problems, which has errors only: reason and next step become one.
+    /// For the properties' own list of problems: reason and next step become one.
     fn from(problem: Problem) -> Self {
         let help: Vec<String> = problem.note.into_iter().chain(problem.help).collect();
         let help = (!help.is_empty()).then(|| help.join("; "));
-        Self { code: problem.code, path: problem.path, message: problem.message, help }
+        Self { code: problem.code, severity: problem.severity, path: problem.path, message: problem.message, help }
     }
 }
 

@@ -5,7 +5,7 @@ use regex_lite::Regex;
 
 use super::model::*;
 use crate::address::Path;
-use crate::diagnostic::did_you_mean;
+use crate::diagnostic::{Severity, did_you_mean};
 use crate::value::Value;
 
 /// One thing wrong with a value, at a path.
@@ -13,6 +13,8 @@ use crate::value::Value;
 pub struct Problem {
     /// The rule's code, `S3S-V1`.
     pub code: &'static str,
+    /// Whether AWS would refuse it or it would never do what it says (error), or it is a risk (warning).
+    pub severity: Severity,
     /// Where in the properties.
     pub path: Path,
     /// What is wrong.
@@ -22,9 +24,14 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem without help.
+    /// An error without help.
     pub fn new(code: &'static str, path: &Path, message: impl Into<String>) -> Self {
-        Self { code, path: path.clone(), message: message.into(), help: None }
+        Self { code, severity: Severity::Error, path: path.clone(), message: message.into(), help: None }
+    }
+
+    /// A warning without help.
+    pub fn warning(code: &'static str, path: &Path, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::new(code, path, message) }
     }
 
     /// The same, with the next step.
@@ -89,7 +96,10 @@ pub fn check(shape: &Shape, value: &Value, path: &Path, problems: &mut Vec<Probl
     if matches!(value, Value::Unknown(_)) {
         return;
     }
-    let mismatch = || Problem::new("S3S-V2", path, format!("expected {}, found {}", shape.describe(), value.kind()));
+    let mismatch = || Problem {
+        help: quotes(shape, value).map(str::to_owned),
+        ..Problem::new("S3S-V2", path, format!("expected {}, found {}", shape.describe(), value.kind()))
+    };
     match (shape, value) {
         (Shape::String(rules), Value::String(text)) => string(rules, text, path, problems),
         (Shape::Bool, Value::Bool(_)) | (Shape::Document, Value::Map(_) | Value::List(_)) => {}
@@ -154,6 +164,17 @@ pub fn check(shape: &Shape, value: &Value, path: &Path, problems: &mut Vec<Probl
             ),
         },
         _ => problems.push(mismatch()),
+    }
+}
+
+/// What to do about quotes, where they are all that is wrong.
+fn quotes(shape: &Shape, value: &Value) -> Option<&'static str> {
+    match (shape, value) {
+        (Shape::String(_), Value::Integer(_) | Value::Float(_) | Value::Bool(_)) => Some("put quotes round it"),
+        (Shape::Bool, Value::String(text)) if matches!(text.as_str(), "true" | "false") => Some("take the quotes away"),
+        (Shape::Number { .. }, Value::String(text)) if text.parse::<f64>().is_ok() => Some("take the quotes away"),
+        (Shape::List(_) | Shape::Set(_), Value::String(_)) => Some("put brackets round it: [\"…\"]"),
+        _ => None,
     }
 }
 

@@ -95,12 +95,12 @@ fn read_block(
 }
 
 fn not_a_block(name: &str, entry: &Entry) -> Diagnostic {
-    Diagnostic::error("S3S-P5", format!("`{name}` stands above every header"))
-        .at(entry.key_span.clone())
-        .help(match super::sections::SETTINGS.contains(&name) {
+    Diagnostic::error("S3S-P5", format!("`{name}` stands above every header")).at(entry.key_span.clone()).help(
+        match super::sections::SETTINGS.contains(&name) {
             true => "write it under [stack]".to_owned(),
             false => "write it under the header it belongs to".to_owned(),
-        })
+        },
+    )
 }
 
 /// A root table that is no section and no service.

@@ -13,26 +13,21 @@ pub type ScopeAt<'a> = dyn Fn(&Path) -> Box<dyn Scope + 'a> + 'a;
 /// Evaluates a node and all in it; `path` is where it stands in its block.
 ///
 /// Every error in it is told, not only the first. Keys are evaluated too: they must be known texts.
-pub fn evaluate_at(node: &Node, path: &Path, scope: &ScopeAt<'_>, budget: &mut Budget) -> Result<Value, Diagnostics> {
+pub fn evaluate_at(node: &Node, path: &Path, scope: &ScopeAt<'_>, budget: &Budget) -> Result<Value, Diagnostics> {
     let mut evaluation = Evaluation { scope, budget, errors: Diagnostics::default() };
     let value = evaluation.node(node, path);
     evaluation.finish(value)
 }
 
 /// Evaluates all keys and values of a table; `path` is where it stands in its block.
-pub fn evaluate_table(
-    table: &Table,
-    path: &Path,
-    scope: &ScopeAt<'_>,
-    budget: &mut Budget,
-) -> Result<Map, Diagnostics> {
+pub fn evaluate_table(table: &Table, path: &Path, scope: &ScopeAt<'_>, budget: &Budget) -> Result<Map, Diagnostics> {
     let mut evaluation = Evaluation { scope, budget, errors: Diagnostics::default() };
     let map = evaluation.table(table, path);
     evaluation.finish(map)
 }
 
 /// Evaluates a node in one scope, wherever in it the texts stand.
-pub fn evaluate(node: &Node, scope: &dyn Scope, budget: &mut Budget) -> Result<Value, Diagnostics> {
+pub fn evaluate(node: &Node, scope: &dyn Scope, budget: &Budget) -> Result<Value, Diagnostics> {
     evaluate_at(node, &Path::default(), &|_| Box::new(Same(scope)), budget)
 }
 
@@ -51,7 +46,7 @@ impl Scope for Same<'_> {
 
 struct Evaluation<'a, 's> {
     scope: &'a ScopeAt<'s>,
-    budget: &'a mut Budget,
+    budget: &'a Budget,
     errors: Diagnostics,
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::model::Stack;
 use super::{MAX_DIAGNOSTICS, parse, sections, static_check};
-use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
+use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, Span};
 use crate::resource::Registry;
 use crate::schema::Schema;
 
@@ -36,6 +36,11 @@ pub fn load(files: &[Arc<SourceFile>], types: &dyn Types) -> (Option<Stack>, Dia
     let stack = parse::parse(files, &mut diagnostics).map(|parsed| {
         let headers = parsed.headers;
         let mut stack = sections::read(parsed.root, &headers, types, &mut diagnostics);
+        if stack.settings.span.is_none() {
+            let start = files.first().map(|file| Span { file: file.clone(), start: 0, end: 0 });
+            let diagnostic = Diagnostic::error("S3S-P5", "the stack has no name").at(start);
+            diagnostics.push(diagnostic.help("begin stack.toml with [stack] and `name = \"…\"`"));
+        }
         static_check::check(&mut stack, &headers, types, &mut diagnostics);
         stack
     });

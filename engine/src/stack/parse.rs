@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use indexmap::map::Entry as Slot;
 
+use super::draft::{Document, Draft, DraftKind, DraftTable};
 use super::model::{Entry, Node, NodeKind, Table};
-use super::syntax::{self, Budget, Document, Draft, DraftKind, DraftTable};
+use super::syntax::{self, Budget};
 use super::{MAX_DIAGNOSTICS, syntax_error};
 use crate::diagnostic::{Diagnostics, SourceFile, Span};
 use crate::expression::{Origin, Template};
@@ -22,14 +23,16 @@ pub(super) struct Parsed {
 /// Reads and merges files; `None` when one of them is no TOML. All syntax errors of all files are told.
 pub(super) fn parse(files: &[Arc<SourceFile>], diagnostics: &mut Diagnostics) -> Option<Parsed> {
     let mut budget = Budget::default();
-    let documents: Vec<_> =
-        files.iter().map(|file| syntax::read(file, &mut budget, diagnostics).map(|document| (file, document))).collect();
+    let documents: Vec<_> = files
+        .iter()
+        .map(|file| syntax::read(file, &mut budget, diagnostics).map(|document| (file, document)))
+        .collect();
     let mut parsed = Parsed::default();
     for read in documents {
         let (file, Document { root, headers }) = read?;
         let span = |range: std::ops::Range<usize>| Span { file: file.clone(), start: range.start, end: range.end };
         parsed.headers.extend(headers.into_iter().map(span));
-        merge(&mut parsed.root, table(file, root, diagnostics), 0, diagnostics);
+        merge(&mut parsed.root, table(file, root, diagnostics), &[], 0, diagnostics);
     }
     Some(parsed)
 }
@@ -51,7 +54,7 @@ fn shared_levels(section: &str) -> usize {
 }
 
 /// Adds one file's table to that of the files before it.
-fn merge(into: &mut Table, from: Table, level: usize, diagnostics: &mut Diagnostics) {
+fn merge(into: &mut Table, from: Table, way: &[&str], level: usize, diagnostics: &mut Diagnostics) {
     for (name, entry) in from {
         match into.entry(name) {
             Slot::Vacant(slot) => {
@@ -63,11 +66,12 @@ fn merge(into: &mut Table, from: Table, level: usize, diagnostics: &mut Diagnost
                 let shared = if level == 0 { shared_levels(&name) + 1 } else { level };
                 match (&mut slot.get_mut().node.kind, entry.node.kind) {
                     (NodeKind::Table(into), NodeKind::Table(from)) if shared > 1 => {
-                        merge(into, from, shared - 1, diagnostics);
+                        merge(into, from, &[way, &[&name]].concat(), shared - 1, diagnostics);
                     }
                     _ => {
                         if diagnostics.0.len() < MAX_DIAGNOSTICS {
                             let earlier = slot.get().key_span.clone();
+                            let name = [way, &[&name]].concat().join(".");
                             diagnostics.push(syntax_error::twice(entry.key_span, earlier, &name, "key"));
                         }
                     }

@@ -47,7 +47,8 @@ impl Site<'_> {
         if let Some(misplaced) = self.misplaced(&problem) {
             return misplaced.at(place);
         }
-        let diagnostic = self.about(Diagnostic::error(problem.code, problem.message).at(place), &problem.path);
+        let diagnostic = Diagnostic { severity: problem.severity, ..Diagnostic::error(problem.code, problem.message) };
+        let diagnostic = self.about(diagnostic.at(place), &problem.path);
         match problem.help {
             Some(help) => diagnostic.help(help),
             None => diagnostic,

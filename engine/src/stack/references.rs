@@ -57,7 +57,7 @@ impl<'a> Names<'a> {
             if diagnostics.0.len() > MAX_DIAGNOSTICS {
                 return;
             }
-            if let Err(diagnostic) = self.traversal(&traversal, place) {
+            if let Some(diagnostic) = self.traversal(&traversal, place) {
                 let diagnostic = diagnostic.at(traversal.span.clone().or_else(|| template.span().cloned()));
                 diagnostics.push(match place {
                     Place::Block(address, _) => diagnostic.on(address),
@@ -67,9 +67,9 @@ impl<'a> Names<'a> {
         }
     }
 
-    fn traversal(&self, traversal: &Traversal, place: Place<'_>) -> Result<(), Diagnostic> {
+    fn traversal(&self, traversal: &Traversal, place: Place<'_>) -> Option<Diagnostic> {
         let steps = traversal.steps();
-        let Some(Step::Key(root)) = steps.first() else { return Ok(()) };
+        let Some(Step::Key(root)) = steps.first() else { return None };
         let name = match steps.get(1) {
             Some(Step::Key(name)) => Some(name.as_str()),
             _ => None,
@@ -80,31 +80,34 @@ impl<'a> Names<'a> {
         };
         match (root.as_str(), early) {
             ("var", _) => self.variable(name),
-            ("env", _) if traversal.segments.len() > 1 => Err(Diagnostic::error(
-                "S3S-R1",
-                "`env` is the environment's name, a text, and has nothing in it",
-            )
-            .help("write `env` alone, or `var.NAME` for a value that differs by environment")),
-            ("env", _) => Ok(()),
+            ("env", _) if traversal.segments.len() > 1 => Some(
+                Diagnostic::error("S3S-R1", "`env` is the environment's name, a text, and has nothing in it")
+                    .help("write `env` alone, or `var.NAME` for a value that differs by environment"),
+            ),
+            ("env", _) => None,
             (root, _) if LATER.contains(&root) => {
                 let span = traversal.span.clone();
-                Err(span.map_or_else(|| Diagnostic::error("S3S-P10", ""), |span| later(&format!("`{root}`"), &span)))
+                Some(span.map_or_else(|| Diagnostic::error("S3S-P10", ""), |span| later(&format!("`{root}`"), &span)))
             }
-            (root, Some(section)) if ROOTS.contains(&root) || self.services.contains(root) => {
-                Err(Diagnostic::error("S3S-R5", format!("`{root}` cannot be named in {section}"))
+            (root, Some(section)) if ROOTS.contains(&root) || self.services.contains(root) => Some(
+                Diagnostic::error("S3S-R5", format!("`{root}` cannot be named in {section}"))
                     .note("these are read before anything else is known")
-                    .help("use `var` or `env`"))
-            }
+                    .help("use `var` or `env`"),
+            ),
             ("stack", None) => one_of("stack", name, &["name"]),
             ("aws", None) => one_of("aws", name, &AWS),
             ("self", None) => match place {
                 Place::Block(_, schema) => match steps.get(1..) {
-                    Some([]) | None => Err(Diagnostic::error("S3S-R1", "`self` needs a property or an attribute")
-                        .help("write `self.NAME`")),
+                    Some([]) | None => Some(
+                        Diagnostic::error("S3S-R1", "`self` needs a property or an attribute")
+                            .help("write `self.NAME`"),
+                    ),
                     Some(rest) => member("self", schema, rest),
                 },
-                _ => Err(Diagnostic::error("S3S-R5", "`self` is the block an expression stands in, and here is none")
-                    .help("write the resource's address")),
+                _ => Some(
+                    Diagnostic::error("S3S-R5", "`self` is the block an expression stands in, and here is none")
+                        .help("write the resource's address"),
+                ),
             },
             (root, None) if self.services.contains(root) => self.resource(&steps),
             (root, _) => {
@@ -114,18 +117,18 @@ impl<'a> Names<'a> {
                     None if self.variables.contains_key(root) => format!("a variable is named `var.{root}`"),
                     None => "there are var, env, stack, aws, self and the addresses of resources".to_owned(),
                 };
-                Err(Diagnostic::error("S3S-R1", format!("there is nothing named `{root}`")).help(help))
+                Some(Diagnostic::error("S3S-R1", format!("there is nothing named `{root}`")).help(help))
             }
         }
     }
 
-    fn variable(&self, name: Option<&str>) -> Result<(), Diagnostic> {
+    fn variable(&self, name: Option<&str>) -> Option<Diagnostic> {
         let Some(name) = name else {
-            return Err(Diagnostic::error("S3S-R2", "`var` needs the name of a variable").help("write `var.NAME`"));
+            return Some(Diagnostic::error("S3S-R2", "`var` needs the name of a variable").help("write `var.NAME`"));
         };
         match self.variables.contains_key(name) {
-            true => Ok(()),
-            false => Err(self.no_variable(name)),
+            true => None,
+            false => Some(self.no_variable(name)),
         }
     }
 
@@ -138,15 +141,17 @@ impl<'a> Names<'a> {
         Diagnostic::error("S3S-R2", format!("there is no variable `{name}`")).help(help)
     }
 
-    fn resource(&self, steps: &[Step]) -> Result<(), Diagnostic> {
+    fn resource(&self, steps: &[Step]) -> Option<Diagnostic> {
         let [Step::Key(service), Step::Key(kind), Step::Key(name), rest @ ..] = steps else {
             let written = steps.iter().filter_map(|step| match step {
                 Step::Key(key) => Some(key.as_str()),
                 Step::Index(_) => None,
             });
             let written = written.collect::<Vec<_>>().join(".");
-            return Err(Diagnostic::error("S3S-R1", format!("`{written}` is no address"))
-                .help("write `service.type.name`, such as `s3.bucket.data`"));
+            return Some(
+                Diagnostic::error("S3S-R1", format!("`{written}` is no address"))
+                    .help("write `service.type.name`, such as `s3.bucket.data`"),
+            );
         };
         let type_name = format!("{service}.{kind}");
         let Some(schema) = self.types.schema(&type_name) else {
@@ -154,11 +159,11 @@ impl<'a> Names<'a> {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "`s3stack explain` lists the types there are".to_owned(),
             };
-            return Err(Diagnostic::error("S3S-R1", format!("there is no resource type {type_name}")).help(help));
+            return Some(Diagnostic::error("S3S-R1", format!("there is no resource type {type_name}")).help(help));
         };
         let address = Address::root(&*type_name, &**name);
         if !self.blocks.contains_key(&address) {
-            return Err(self.no_block(&address));
+            return Some(self.no_block(&address));
         }
         member(&address.to_string(), schema, rest)
     }
@@ -168,7 +173,8 @@ impl<'a> Names<'a> {
         let written = address.to_string();
         let known: Vec<String> = self.blocks.keys().map(Address::to_string).collect();
         // Of equal distance, one of the same type is likelier to be meant.
-        let same_type = self.blocks.keys().filter(|one| one.type_name == address.type_name).map(|one| one.name.as_str());
+        let same_type =
+            self.blocks.keys().filter(|one| one.type_name == address.type_name).map(|one| one.name.as_str());
         let near = did_you_mean(&address.name, same_type)
             .map(|name| Address { name: name.to_owned(), ..address.clone() }.to_string())
             .or_else(|| did_you_mean(&written, known.iter().map(String::as_str)).map(str::to_owned));
@@ -180,9 +186,9 @@ impl<'a> Names<'a> {
     }
 }
 
-fn one_of(root: &str, name: Option<&str>, known: &[&str]) -> Result<(), Diagnostic> {
+fn one_of(root: &str, name: Option<&str>, known: &[&str]) -> Option<Diagnostic> {
     match name {
-        Some(name) if known.contains(&name) => Ok(()),
+        Some(name) if known.contains(&name) => None,
         _ => {
             let written = name.map_or_else(|| root.to_owned(), |name| format!("{root}.{name}"));
             let near = name.and_then(|name| did_you_mean(name, known.iter().copied()));
@@ -193,27 +199,29 @@ fn one_of(root: &str, name: Option<&str>, known: &[&str]) -> Result<(), Diagnost
                     known.iter().map(|name| format!("`{root}.{name}`")).collect::<Vec<_>>().join(", ")
                 ),
             };
-            Err(Diagnostic::error("S3S-R1", format!("there is no `{written}`")).help(help))
+            Some(Diagnostic::error("S3S-R1", format!("there is no `{written}`")).help(help))
         }
     }
 }
 
 /// Checks the steps after a resource: a property or an attribute, and as far into it as its shape is known.
-fn member(resource: &str, schema: &Schema, steps: &[Step]) -> Result<(), Diagnostic> {
-    let Some((first, rest)) = steps.split_first() else { return Ok(()) };
+fn member(resource: &str, schema: &Schema, steps: &[Step]) -> Option<Diagnostic> {
+    let (first, rest) = steps.split_first()?;
     let Step::Key(name) = first else {
-        return Err(Diagnostic::error("S3S-R4", format!("{resource} is one resource, not a list"))
-            .help(format!("write `{resource}.NAME`")));
+        return Some(
+            Diagnostic::error("S3S-R4", format!("{resource} is one resource, not a list"))
+                .help(format!("write `{resource}.NAME`")),
+        );
     };
     let missing = |what: &str, name: &str, known: Vec<&str>| {
         let help = match did_you_mean(name, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("there are {}", known.join(", ")),
         };
-        Err(Diagnostic::error("S3S-R4", format!("{what} has no property or attribute `{name}`")).help(help))
+        Some(Diagnostic::error("S3S-R4", format!("{what} has no property or attribute `{name}`")).help(help))
     };
     if schema.attributes.contains_key(name) {
-        return Ok(());
+        return None;
     }
     let Some(property) = schema.properties.get(name) else {
         let known = schema.attributes.keys().chain(schema.properties.keys()).map(String::as_str).collect();
@@ -226,13 +234,13 @@ fn member(resource: &str, schema: &Schema, steps: &[Step]) -> Result<(), Diagnos
         {
             return missing(&what, key, fields.keys().map(String::as_str).collect());
         }
-        let Some(inner) = shape.step(step) else { return Ok(()) };
+        let inner = shape.step(step)?;
         shape = &inner.shape;
         if let Step::Key(key) = step {
             what = format!("{what}.{key}");
         }
     }
-    Ok(())
+    None
 }
 
 /// Writes bare addresses where the schema wants references as the expressions they are: `s3.bucket.data` as
@@ -315,7 +323,8 @@ impl Rewriter<'_> {
     }
 
     fn refuse(&mut self, path: &Path, text: &str, help: String) {
-        self.problems.push(Problem::new("S3S-V6", path, format!("`{text}` is not the address of a resource")).help(help));
+        self.problems
+            .push(Problem::new("S3S-V6", path, format!("`{text}` is not the address of a resource")).help(help));
     }
 }
 
@@ -331,9 +340,7 @@ fn reference_rules(shape: &Shape) -> Option<&ReferenceRules> {
     }
 }
 
-/// The text as an expression, with every place in it where the text has it.
-pub(super) fn expression(text: &str, token: &Span) -> Option<Template> {
-    // `${` takes the place of the quote and of the byte before it, which is there: a value stands after `=`, `[` or `,`.
-    let shifted = Span { file: token.file.clone(), start: token.start.saturating_sub(1), end: token.end };
-    Template::parse(&format!("${{{text}}}"), &Origin::of_toml_string(shifted)).ok()
+/// The text as an expression, with every place in it where the file has it.
+fn expression(text: &str, token: &Span) -> Option<Template> {
+    Template::parse(&format!("${{{text}}}"), &Origin::of_toml_string(token.clone()).led_by(2)).ok()
 }

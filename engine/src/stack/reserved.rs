@@ -53,10 +53,12 @@ pub(super) fn take(
     }
     let fields = fields();
     let name = address.to_string();
+    let mut found = Diagnostics::default();
     Site { name: &name, span, table: &taken, fields: &fields, address: Some(address), headers: &[], is_type }
-        .check(diagnostics);
+        .check(&mut found);
 
-    let mut reader = Reader { address, diagnostics };
+    let mut told = Diagnostics::default();
+    let mut reader = Reader { address, diagnostics: &mut told };
     let mut reserved = Reserved {
         depends_on: reader.addresses(taken.get("depends_on").map(|entry| &entry.node)),
         moved_from: reader.addresses(taken.get("moved_from").map(|entry| &entry.node)),
@@ -64,6 +66,10 @@ pub(super) fn take(
         allow: reader.allow(taken.get("allow").map(|entry| &entry.node)),
         ..Reserved::default()
     };
+    // What is said here of a text is better than that its kind is wrong.
+    found.0.retain(|one| !told.0.iter().any(|better| better.span == one.span));
+    diagnostics.extend(found);
+    diagnostics.extend(told);
     let mut node = |key: &str| taken.shift_remove(key).map(|entry| entry.node);
     reserved.when = node("when");
     reserved.protect = node("protect");

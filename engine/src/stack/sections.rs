@@ -2,14 +2,17 @@
 
 use indexmap::IndexMap;
 
-use super::{MAX_DIAGNOSTICS, blocks};
 use super::load::Types;
 use super::model::*;
 use super::names::{is_environment_name, is_name, not_a_name};
 use super::problems::Site;
 use super::variables::types::{self, ParsedType};
-use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use super::{MAX_DIAGNOSTICS, blocks, sketch};
+use crate::address::Path;
+use crate::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
+use crate::schema::validate::{self, Problem};
 use crate::schema::{Items, Property, Shape, StringRules};
+use crate::value::Value;
 
 /// The sections there are, those of later versions too.
 pub(super) const SECTIONS: [&str; 9] =
@@ -90,6 +93,46 @@ fn fields<const N: usize>(list: [(&str, Shape); N], required: &[&str]) -> IndexM
 const REGION: &str = "^[a-z]{2,}(-[a-z]+)+-[0-9]+$";
 const ACCOUNT_ID: &str = "^[0-9]{12}$";
 
+/// What `[stack]` may hold.
+fn settings_fields() -> IndexMap<String, Property> {
+    fields(
+        [
+            ("name", text(Some("^[a-z][a-z0-9-]*$"))),
+            ("region", text(Some(REGION))),
+            ("tags", tags()),
+            ("requires", text(Some("^[<>=^~*0-9]"))),
+            ("account_id", text(Some(ACCOUNT_ID))),
+            ("id", text(None)),
+        ],
+        &["name"],
+    )
+}
+
+/// What is wrong with a setting of `[stack]` or `[env]` now that its expressions are evaluated; what is literal was
+/// checked when the stack was loaded, and is not told again.
+pub fn check_setting(name: &str, node: &Node, value: &Value) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    let Some(property) = settings_fields().shift_remove(name).filter(|_| !node.is_literal()) else { return found };
+    let mut problems = Vec::new();
+    match value {
+        Value::Null if property.required => {
+            problems
+                .push(Problem::new("S3S-V3", &Path::default(), format!("`{name}` is null")).help("give it a value"));
+        }
+        Value::Null => {}
+        value => validate::check(&property.shape, value, &Path::default(), &mut problems),
+    }
+    for problem in problems {
+        let diagnostic =
+            Diagnostic::error(problem.code, format!("`{name}`: {}", problem.message)).at(node.span.clone());
+        found.push(match problem.help {
+            Some(help) => diagnostic.help(help),
+            None => diagnostic,
+        });
+    }
+    found
+}
+
 /// Reads sections into a stack.
 struct Section<'a> {
     headers: &'a [Span],
@@ -136,17 +179,7 @@ impl Section<'_> {
 
     fn settings(&mut self, entry: Entry, stack: &mut Stack) {
         let Some((mut table, span)) = self.table("stack", entry) else { return };
-        let known = fields(
-            [
-                ("name", text(Some("^[a-z][a-z0-9-]*$"))),
-                ("region", text(Some(REGION))),
-                ("tags", tags()),
-                ("requires", text(Some("^[<>=^~*0-9]"))),
-                ("account_id", text(Some(ACCOUNT_ID))),
-                ("id", text(None)),
-            ],
-            &["name"],
-        );
+        let known = settings_fields();
         self.check("[stack]", &span, &table, &known);
         self.written_out(&table, &["requires", "id"]);
         let mut take = |key: &str| table.shift_remove(key).map(|entry| entry.node);
@@ -177,7 +210,8 @@ impl Section<'_> {
                 "file" => fields([("path", text(None))], &[]),
                 _ => {
                     let diagnostic = Diagnostic::error("S3S-P6", format!("there is no backend `{kind}`"));
-                    self.diagnostics.push(diagnostic.at(entry.key_span).help("there are [backend.s3] and [backend.file]"));
+                    self.diagnostics
+                        .push(diagnostic.at(entry.key_span).help("there are [backend.s3] and [backend.file]"));
                     continue;
                 }
             };
@@ -229,7 +263,10 @@ impl Section<'_> {
                 ("type", text(None)),
                 ("default", Shape::Document),
                 ("description", text(None)),
-                ("allowed", Shape::List(Items { item: Box::new(Property::new(Shape::Document)), min: Some(1), max: None })),
+                (
+                    "allowed",
+                    Shape::List(Items { item: Box::new(Property::new(Shape::Document)), min: Some(1), max: None }),
+                ),
                 ("pattern", text(None)),
                 ("min", any_number()),
                 ("max", any_number()),
@@ -237,16 +274,14 @@ impl Section<'_> {
             ],
             &[],
         );
-        let unknown = table.iter().find(|(key, _)| !known.contains_key(*key));
-        match unknown {
+        if table.keys().any(|key| known.contains_key(key)) || table.is_empty() {
+            self.strays(name, &span, &mut table, &known);
+            self.check(&format!("[var.{name}]"), &span, &table, &known);
+        } else {
             // A table whose keys are all unknown is somebody's map, not a definition with slips in it.
-            Some((_, first)) if !table.keys().any(|key| known.contains_key(key)) => {
-                let message = format!("a table under [var] is a definition, and var.{name} has none of its keys");
-                let help = format!("for a map write {name} = {{ type = \"map(any)\", default = {{ … }} }}");
-                let diagnostic = Diagnostic::error("S3S-P8", message).at(first.key_span.clone());
-                self.diagnostics.push(diagnostic.help(help));
-            }
-            _ => self.check(&format!("[var.{name}]"), &span, &table, &known),
+            let message = format!("a table under [var] is a definition, and var.{name} has none of its keys");
+            let help = format!("for a map write {name} = {{ type = \"map(any)\", default = {{ … }} }}");
+            self.diagnostics.push(Diagnostic::error("S3S-P8", message).at(span.clone()).help(help));
         }
         self.written_out(&table, &["type", "description", "pattern", "sensitive", "min", "max"]);
         let shape = table.get("type").and_then(|entry| self.declared(&entry.node));
@@ -287,7 +322,42 @@ impl Section<'_> {
             (None, None) if pattern.is_some() => VariableType::String,
             (None, None) => VariableType::Any,
         });
+        if let Some(default) = &default {
+            self.default_fits(name, default, &shape);
+        }
         Variable { span: key, shape, default, description, allowed, pattern, min, max, sensitive }
+    }
+
+    /// Takes out of a definition what was meant to be a variable of its own, and stands under the wrong header.
+    fn strays(&mut self, name: &str, span: &Span, table: &mut Table, known: &IndexMap<String, Property>) {
+        let is_stray =
+            |key: &str| !known.contains_key(key) && did_you_mean(key, known.keys().map(String::as_str)).is_none();
+        let strays: Vec<String> = table.keys().filter(|key| is_stray(key)).cloned().collect();
+        for stray in strays {
+            let Some(entry) = table.shift_remove(&stray) else { continue };
+            let first = self.headers.iter().find(|header| {
+                let text = header.file.text.get(header.start..header.end).unwrap_or_default();
+                header.file == span.file && text.starts_with("[var.")
+            });
+            let message = format!("`{stray}` is no part of a definition, and stands after [var.{name}]");
+            let diagnostic = Diagnostic::error("S3S-P9", message).at(entry.key_span);
+            self.diagnostics.push(diagnostic.help(match first {
+                Some(first) => {
+                    format!("if it is a variable of its own, move it under [var], above line {}", first.line_column().0)
+                }
+                None => format!("a definition has {}", known.keys().cloned().collect::<Vec<_>>().join(", ")),
+            }));
+        }
+    }
+
+    /// Checks what is literal in a default against its type.
+    fn default_fits(&mut self, name: &str, default: &Node, shape: &VariableType) {
+        let value = sketch::node(default, &Shape::Document, self.is_type);
+        if let Err(wrong) = types::fit(value, shape, &Path::default()) {
+            let message = format!("the default of `{name}` does not fit its type: {}", wrong.message);
+            let diagnostic = Diagnostic::error("S3S-V13", message).at(default.span.clone());
+            self.diagnostics.push(diagnostic.help(wrong.help.unwrap_or_else(|| format!("its type is {shape}"))));
+        }
     }
 
     /// The type that a definition says.
@@ -312,17 +382,21 @@ impl Section<'_> {
             let span = entry.key_span;
             let output = match entry.node.kind {
                 NodeKind::Table(mut table) => {
-                    let known = fields(
-                        [("value", Shape::Document), ("sensitive", flag()), ("description", text(None))],
-                        &["value"],
-                    );
+                    let known =
+                        fields([("value", Shape::Document), ("sensitive", flag()), ("description", text(None))], &[]);
                     self.check(&format!("[output.{name}]"), &entry.node.span, &table, &known);
                     self.written_out(&table, &["sensitive", "description"]);
                     let sensitive =
                         matches!(table.get("sensitive").map(|entry| &entry.node.kind), Some(NodeKind::Bool(true)));
                     let description =
                         table.get("description").and_then(|entry| entry.node.literal()).map(str::to_owned);
-                    let Some(value) = table.shift_remove("value") else { continue };
+                    let Some(value) = table.shift_remove("value") else {
+                        let message =
+                            format!("the output `{name}` has no value: a table under [output] is a definition");
+                        let diagnostic = Diagnostic::error("S3S-P8", message).at(entry.node.span);
+                        self.diagnostics.push(diagnostic.help(format!("write {name} = {{ value = … }}")));
+                        continue;
+                    };
                     Output { span, value: value.node, sensitive, description }
                 }
                 kind => {

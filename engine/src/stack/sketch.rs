@@ -10,7 +10,11 @@ use crate::schema::{Property, Shape};
 use crate::value::{Map, Unknown, Value};
 
 /// Checks what is literal in a table against its fields.
-pub(super) fn check(table: &Table, fields: &IndexMap<String, Property>, is_type: &dyn Fn(&str) -> bool) -> Vec<Problem> {
+pub(super) fn check(
+    table: &Table,
+    fields: &IndexMap<String, Property>,
+    is_type: &dyn Fn(&str) -> bool,
+) -> Vec<Problem> {
     let mut sketch = Sketch { is_type, problems: Vec::new() };
     let value = sketch.fields(table, fields);
     let mut problems = validate::validate_fields(fields, &value);
@@ -52,7 +56,9 @@ impl Sketch<'_> {
             NodeKind::Text(template) => self.text(template, shape, path),
             NodeKind::List(list) => {
                 let item = |at: usize| shape.and_then(|shape| shape.step(&Step::Index(at))).map(|item| &item.shape);
-                Value::List(list.iter().enumerate().map(|(at, one)| self.node(one, item(at), &path.index(at))).collect())
+                Value::List(
+                    list.iter().enumerate().map(|(at, one)| self.node(one, item(at), &path.index(at))).collect(),
+                )
             }
             NodeKind::Table(table) => self.table(table, shape, path),
         }
@@ -85,7 +91,14 @@ impl Sketch<'_> {
             return Value::String(text.to_owned());
         }
         if let Some(address) = whole_address(template, self.is_type) {
-            return Value::Reference(address);
+            if shape.is_none_or(takes_resource) {
+                return Value::Reference(address);
+            }
+            let expected = shape.map(Shape::describe).unwrap_or_default();
+            self.problems.push(
+                Problem::new("S3S-V2", path, format!("expected {expected}, found {address}, a resource"))
+                    .help(format!("say which of its attributes is meant, such as ${{{address}.arn}}")),
+            );
         }
         // Text round an expression makes the whole a text, whatever the expression gives.
         if !is_whole(template) && shape.is_some_and(|shape| !takes_text(shape)) {
@@ -125,6 +138,14 @@ fn takes_text(shape: &Shape) -> bool {
         Shape::Bool | Shape::Number { .. } | Shape::List(_) | Shape::Set(_) | Shape::Map { .. } | Shape::Object(_) => {
             false
         }
+    }
+}
+
+fn takes_resource(shape: &Shape) -> bool {
+    match shape {
+        Shape::Reference(_) | Shape::Document => true,
+        Shape::Choice(shapes) => shapes.iter().any(takes_resource),
+        _ => false,
     }
 }
 

@@ -3,7 +3,6 @@
 //! `toml_parser` reads the tokens and recovers from errors; the tables are put together here and not by `toml`, because
 //! that drops the place of the earlier of two equal keys, the order of keys and the headers, and bounds nothing but depth.
 
-use indexmap::IndexMap;
 use indexmap::map::Entry as Slot;
 use toml_parser::decoder::{Encoding, ScalarKind};
 use toml_parser::parser::{EventReceiver, parse_document, parse_value};
@@ -12,9 +11,9 @@ use toml_parser::{ErrorSink, ParseError, Source};
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::draft::{Document, Draft, DraftEntry, DraftKind, DraftTable, Key, Made, descend};
 use super::syntax_error;
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, Span};
-use crate::value::Value;
 
 /// Most bytes of one file.
 pub const MAX_BYTES: usize = 10 * 1024 * 1024;
@@ -26,70 +25,6 @@ pub const MAX_VALUES: usize = 100_000;
 const MAX_TOKENS: usize = 2_000_000;
 /// Most syntax errors that are told of one file.
 const MAX_ERRORS: usize = 100;
-
-/// A value as it was read.
-#[derive(Debug)]
-pub(super) struct Draft {
-    /// The value's place; for a table with a header, the header's.
-    pub range: Range<usize>,
-    /// The value.
-    pub kind: DraftKind,
-}
-
-/// What was read.
-#[derive(Debug)]
-pub(super) enum DraftKind {
-    Bool(bool),
-    Integer(i64),
-    Float(f64),
-    Text(String),
-    List(Vec<Draft>),
-    /// `[[name]]`, which more of the same may follow.
-    Tables(Vec<Draft>),
-    Table(DraftTable),
-}
-
-/// How a table came to be, which decides what may still be put into it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Made {
-    /// By its own header.
-    Header,
-    /// By the header of a table inside it.
-    Implicit,
-    /// By a dotted key.
-    Dotted,
-    /// In braces.
-    Inline,
-}
-
-/// A table in the order of the file.
-#[derive(Debug)]
-pub(super) struct DraftTable {
-    pub made: Made,
-    pub entries: IndexMap<String, DraftEntry>,
-}
-
-/// A key's place and its value.
-#[derive(Debug)]
-pub(super) struct DraftEntry {
-    pub key: Range<usize>,
-    pub value: Draft,
-}
-
-impl DraftTable {
-    fn new(made: Made) -> Self {
-        Self { made, entries: IndexMap::new() }
-    }
-}
-
-/// What one file says.
-#[derive(Debug)]
-pub(super) struct Document {
-    /// The root table.
-    pub root: DraftTable,
-    /// The places of all `[headers]`, in the order of the file.
-    pub headers: Vec<Range<usize>>,
-}
 
 /// How many values may still be read; shared by all files of a stack.
 #[derive(Debug)]
@@ -195,13 +130,6 @@ impl ErrorSink for Errors<'_> {
         let file = self.file;
         self.push(|| syntax_error::diagnostic(file, &error));
     }
-}
-
-/// One part of a key.
-#[derive(Debug, Clone)]
-struct Key {
-    text: String,
-    range: Range<usize>,
 }
 
 /// A container that is being read.
@@ -352,8 +280,9 @@ impl<'a, 'i> Reader<'a, 'i> {
             Slot::Occupied(slot) => {
                 let entry = slot.into_mut();
                 match &mut entry.value.kind {
-                    DraftKind::Tables(tables) if array => tables
-                        .push(Draft { range, kind: DraftKind::Table(DraftTable::new(Made::Header)) }),
+                    DraftKind::Tables(tables) if array => {
+                        tables.push(Draft { range, kind: DraftKind::Table(DraftTable::new(Made::Header)) })
+                    }
                     DraftKind::Table(table) if !array && table.made == Made::Implicit => {
                         table.made = Made::Header;
                         entry.value.range = range;
@@ -361,7 +290,9 @@ impl<'a, 'i> Reader<'a, 'i> {
                     }
                     DraftKind::Table(table) if !array && table.made == Made::Header => {
                         clashed = true;
-                        clash(last, &entry.value.range, "table");
+                        let name = path.iter().map(|key| key.text.as_str()).collect::<Vec<_>>().join(".");
+                        let whole = Key { text: format!("[{name}]"), range: range.clone() };
+                        clash(&whole, &entry.value.range, "table");
                     }
                     _ => {
                         clashed = true;
@@ -421,11 +352,8 @@ impl<'a, 'i> Reader<'a, 'i> {
 
     fn scalar_value(&mut self, range: Range<usize>, encoding: Option<Encoding>, error: &mut dyn ErrorSink) -> Draft {
         let span = toml_parser::Span::new_unchecked(range.start, range.end);
-        let raw = toml_parser::Raw::new_unchecked(
-            self.source.input().get(range.clone()).unwrap_or_default(),
-            encoding,
-            span,
-        );
+        let raw =
+            toml_parser::Raw::new_unchecked(self.source.input().get(range.clone()).unwrap_or_default(), encoding, span);
         let mut text = String::new();
         let kind = match raw.decode_scalar(&mut text, error) {
             ScalarKind::String => DraftKind::Text(text),
@@ -518,52 +446,6 @@ impl<'a, 'i> Reader<'a, 'i> {
     }
 }
 
-/// The table at the end of `way`, made where it isn't there; `made_now` counts the tables that were made.
-fn descend<'t>(
-    mut table: &'t mut DraftTable,
-    way: &[Key],
-    dotted: bool,
-    made_now: &mut usize,
-    clash: &mut dyn FnMut(&Key, &Range<usize>, &str),
-) -> Option<&'t mut DraftTable> {
-    for key in way {
-        let entry = table.entries.entry(key.text.clone()).or_insert_with(|| {
-            *made_now += 1;
-            let made = if dotted { Made::Dotted } else { Made::Implicit };
-            let value = Draft { range: key.range.clone(), kind: DraftKind::Table(DraftTable::new(made)) };
-            DraftEntry { key: key.range.clone(), value }
-        });
-        let place = entry.key.clone();
-        table = match &mut entry.value.kind {
-            DraftKind::Table(inner) => {
-                // TOML 1.0, "Table": dotted keys can't add to a table that has a header, and nothing adds to braces.
-                let closed = match inner.made {
-                    Made::Inline => true,
-                    Made::Header => dotted,
-                    Made::Implicit | Made::Dotted => false,
-                };
-                if closed {
-                    clash(key, &place, "table");
-                    return None;
-                }
-                if dotted {
-                    inner.made = Made::Dotted;
-                }
-                inner
-            }
-            DraftKind::Tables(tables) if !dotted => match tables.last_mut().map(|last| &mut last.kind) {
-                Some(DraftKind::Table(inner)) => inner,
-                _ => return None,
-            },
-            _ => {
-                clash(key, &place, "key");
-                return None;
-            }
-        };
-    }
-    Some(table)
-}
-
 fn range(span: toml_parser::Span) -> Range<usize> {
     span.start()..span.end()
 }
@@ -649,19 +531,5 @@ impl EventReceiver for Reader<'_, '_> {
     fn newline(&mut self, span: toml_parser::Span, error: &mut dyn ErrorSink) {
         let raw = self.source.input().get(range(span)).unwrap_or_default();
         toml_parser::Raw::new_unchecked(raw, None, span).decode_newline(error);
-    }
-}
-
-/// A draft as a value; expressions in it are text.
-pub(super) fn plain(draft: Draft) -> Value {
-    match draft.kind {
-        DraftKind::Bool(value) => Value::Bool(value),
-        DraftKind::Integer(value) => Value::Integer(value),
-        DraftKind::Float(value) => Value::Float(value),
-        DraftKind::Text(text) => Value::String(text),
-        DraftKind::List(list) | DraftKind::Tables(list) => Value::List(list.into_iter().map(plain).collect()),
-        DraftKind::Table(table) => {
-            Value::Map(table.entries.into_iter().map(|(key, entry)| (key, plain(entry.value))).collect())
-        }
     }
 }

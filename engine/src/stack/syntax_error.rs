@@ -10,14 +10,39 @@ use crate::diagnostic::{Diagnostic, SourceFile, Span};
 pub(super) fn diagnostic(file: &Arc<SourceFile>, error: &ParseError) -> Diagnostic {
     let span = |span: toml_parser::Span| Span { file: file.clone(), start: span.start(), end: span.end() };
     let place = error.unexpected().or(error.context()).unwrap_or_default();
-    let mut diagnostic = Diagnostic::error("S3S-P1", error.description().to_owned()).at(span(place));
+    let found = file.text.get(place.start()..place.end()).unwrap_or_default();
+    let (message, help) = match error.description() {
+        "string values must be quoted" if found.is_empty() => ("a value is missing", "write it after `=`"),
+        // `[1 2]` is one word to the parser.
+        "string values must be quoted" if found.contains(' ') => {
+            ("string values must be quoted", "put quotes round the text, or `,` between two values")
+        }
+        "string values must be quoted" => ("string values must be quoted", "put quotes round the text: \"…\""),
+        "invalid basic string" | "invalid literal string" if expects_quote(error) => {
+            ("the string is not closed", "end it with the quote it began with, on the same line")
+        }
+        "invalid multi-line basic string" | "invalid multi-line literal string" if expects_quote(error) => {
+            ("the string is not closed", "end it with the three quotes it began with")
+        }
+        description => (description, ""),
+    };
+    let mut diagnostic = Diagnostic::error("S3S-P1", message.to_owned()).at(span(place));
     if let Some(context) = error.context().filter(|context| error.unexpected().is_some_and(|at| at != *context)) {
         diagnostic = diagnostic.label(Some(span(context)), "");
     }
-    match help(error) {
-        Some(help) => diagnostic.help(help),
-        None => diagnostic,
+    match (help, self::help(error)) {
+        ("", None) => diagnostic,
+        ("", Some(help)) => diagnostic.help(help),
+        (help, _) => diagnostic.help(help),
     }
+}
+
+/// Whether what is missing is a closing quote.
+fn expects_quote(error: &ParseError) -> bool {
+    error.expected().unwrap_or_default().iter().any(|expected| match expected {
+        Expected::Literal(literal) => literal.chars().all(|c| c == '"' || c == '\''),
+        _ => false,
+    })
 }
 
 /// Two keys or tables of one name.
@@ -35,7 +60,6 @@ pub(super) fn twice(at: Span, earlier: Span, name: &str, what: &str) -> Diagnost
 
 fn help(error: &ParseError) -> Option<String> {
     let known = match error.description() {
-        "string values must be quoted" => Some("put quotes round the text: \"…\""),
         "key with no value" | "missing value for key" => Some("write `key = value`"),
         "unclosed table" => Some("end the header with `]`"),
         "unclosed array table" => Some("end the header with `]]`"),

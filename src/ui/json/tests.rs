@@ -104,7 +104,7 @@ fn an_apply_is_a_stream_and_loses_nothing_of_a_fault() {
         outputs: [("token".into(), Value::Secret(Secret::new("canary".into())))].into(),
         ..Summary::default()
     };
-    events.push(apply_end(&summary, &Effort { command: "apply", calls: 3, took }));
+    events.push(apply_end(&summary, &Effort { command: "s3stack apply", calls: 3, took }));
     let text = lines(&events);
     assert!(!text.contains("canary"));
     insta::assert_snapshot!(text, @r#"

@@ -11,7 +11,7 @@ use crate::value::{Map, Value};
 pub(super) struct Arguments<'a> {
     function: &'static Function,
     values: Vec<Value>,
-    budget: &'a mut Budget,
+    budget: &'a Budget,
 }
 
 /// Why a function has no result.
@@ -53,7 +53,7 @@ impl From<Box<Diagnostic>> for Refusal {
 }
 
 impl<'a> Arguments<'a> {
-    pub(super) fn new(function: &'static Function, values: Vec<Value>, budget: &'a mut Budget) -> Self {
+    pub(super) fn new(function: &'static Function, values: Vec<Value>, budget: &'a Budget) -> Self {
         Self { function, values, budget }
     }
 

@@ -130,10 +130,11 @@ impl<'a> Evaluator<'a> {
     ) -> Outcome {
         let mut last = None;
         for (at, argument) in arguments.iter().enumerate() {
+            let deferred = self.deferred;
             match self.operand(argument) {
-                Ok(value) if value.is_known() => return Ok(then(self, value)),
+                Ok(value) if value.is_known() && self.deferred == deferred => return Ok(then(self, value)),
                 Ok(_) => {
-                    // Once it is known it may fail, and the next one count.
+                    // Once all of it is known, even a part that was not used, it may fail, and the next one count.
                     arguments.iter().skip(at + 1).for_each(|argument| self.explore(argument));
                     return self.unknown(expr, false);
                 }

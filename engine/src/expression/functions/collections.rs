@@ -159,7 +159,9 @@ pub(super) const SETPRODUCT: Function = Function::whole(
         for list in lists {
             product = product
                 .into_iter()
-                .flat_map(|head: Vec<Value>| list.iter().map(move |value| [head.as_slice(), &[value.clone()]].concat()))
+                .flat_map(|head: Vec<Value>| {
+                    list.iter().map(move |value| [head.as_slice(), std::slice::from_ref(value)].concat())
+                })
                 .collect();
         }
         Ok(Value::List(product.into_iter().map(Value::List).collect()))

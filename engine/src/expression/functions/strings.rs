@@ -225,6 +225,7 @@ pub(super) const REGEXALL: Function = Function::whole(
         let mut matches = Vec::new();
         for captures in regex.captures_iter(&text) {
             arguments.room_for_values(matches.len() * regex.captures_len())?;
+            arguments.work(search(&text, &captures))?;
             matches.push(groups(&regex, &captures));
         }
         Ok(Value::List(matches))
@@ -243,6 +244,7 @@ pub(super) const REGEXREPLACE: Function = Function::whole(
         let mut copied = 0;
         for captures in regex.captures_iter(&text) {
             let Some(whole) = captures.get(0) else { continue };
+            arguments.work(search(&text, &captures))?;
             result.push_str(text.get(copied..whole.start()).unwrap_or_default());
             // Each reference in the replacement can insert the whole match.
             let inserted = replacement.len().saturating_mul(1 + whole.len());
@@ -271,6 +273,12 @@ fn pattern(arguments: &mut Arguments) -> Result<(Regex, String), Refusal> {
         .build()
         .map_err(|error| Refusal::new(format!("the pattern is not a regular expression: {error}")).about(0))?;
     Ok((regex, text))
+}
+
+/// The steps to be taken for a match: to find the next one, all that follows may have to be looked at.
+fn search(text: &str, found: &Captures) -> usize {
+    let end = found.get(0).map_or(0, |whole| whole.end());
+    1 + text.len().saturating_sub(end) / 16
 }
 
 fn groups(regex: &Regex, captures: &Captures) -> Value {

@@ -303,6 +303,9 @@ fn work_is_bounded() {
         "${setproduct([t], r, r)}".to_owned(),
         "${transpose({ (t) = r })}".to_owned(),
         "${try([for a in r : [for b in r : [for c in r : c]]], 1)}".to_owned(),
+        "${regexall(\"[^y]*y|x\", t)}".to_owned(),
+        "${regexreplace(\"[^y]*y|x\", t, \"\")}".to_owned(),
+        "${[for i in range(1000) : regexall(\"((x|xx|xxx)*){9}y\", t)]}".to_owned(),
         "${regex(\"(((a{9}){9}){9}){9}\", t)}".to_owned(),
         "${jsondecode(\"[${join(\",\", [for a in r : \"[[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[]]\"])}]\")}".to_owned(),
     ];
@@ -311,12 +314,8 @@ fn work_is_bounded() {
         ("t", Value::from("x".repeat(50_000))),
     ]);
     for text in cases {
-        let start = std::time::Instant::now();
         let code = error(&text, &names).0;
-        println!("{:?} {text:.40} {}", start.elapsed(), error(&text, &names).2);
         assert!(code == LIMIT || code == REFUSED, "{text}: {code}");
-        // Far above what it takes; only a lack of bounds takes longer.
-        assert!(start.elapsed().as_secs() < 60, "{text}");
     }
     let deep = (0..60).fold("1".to_owned(), |inner, _| format!("[{inner}]"));
     let names = Names::of([("d", evaluate(&format!("${{{deep}}}"), &Names::default()).unwrap())]);
@@ -356,7 +355,8 @@ fn deep_expressions_are_refused_or_fit_the_stack() {
 }
 
 #[test]
-fn hostile_texts_are_parsed_in_time() {
+fn hostile_texts_are_parsed_or_refused() {
+    // Without bounds, these take minutes or the stack.
     let keys = |count: usize| (0..count).map(|at| format!("k{at} = 1,")).collect::<String>();
     let cases = [
         format!("{{ {} }}", keys(1_900)),
@@ -384,19 +384,25 @@ fn hostile_texts_are_parsed_in_time() {
     ];
     for inside in cases {
         let text = format!("${{{inside}}}");
-        let start = std::time::Instant::now();
-        let parsed = Template::parse(&text, &literal_origin(&text));
-        println!("{:?} {} {:?}", start.elapsed(), parsed.is_ok(), &inside.chars().take(20).collect::<String>());
-        assert!(start.elapsed().as_secs() < 30, "{}", &text[..20]);
+        let _ = Template::parse(&text, &literal_origin(&text));
     }
+}
+
+#[test]
+fn one_result_too_large_does_not_fail_the_others() {
+    let budget = Budget::default();
+    let evaluate =
+        |text: &str| Template::parse(text, &literal_origin(text)).unwrap().evaluate(&Names::default(), &budget);
+    assert!(evaluate("${try(range(1000000), 1)}").is_err());
+    assert_eq!(evaluate("${1 + 1}").unwrap(), Value::Integer(2));
 }
 
 #[test]
 fn a_spent_budget_stays_spent() {
     let template = Template::parse("${1 + 1}", &literal_origin("${1 + 1}")).unwrap();
-    let mut budget = Budget::of_steps(4);
-    assert!(template.evaluate(&Names::default(), &mut budget).is_ok());
+    let budget = Budget::of_steps(4);
+    assert!(template.evaluate(&Names::default(), &budget).is_ok());
     for _ in 0..2 {
-        assert_eq!(template.evaluate(&Names::default(), &mut budget).unwrap_err().0[0].code, LIMIT);
+        assert_eq!(template.evaluate(&Names::default(), &budget).unwrap_err().0[0].code, LIMIT);
     }
 }

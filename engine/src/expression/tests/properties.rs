@@ -72,7 +72,7 @@ impl Writer<'_> {
             Kind::Text => &["\"\"", "\"a\"", "\"é$\"", "\"k\"", "\"1\""],
             Kind::Bool => &["true", "false"],
             Kind::List => &["[]", "[1]", "[\"a\", \"k\"]"],
-            Kind::Map => &["{}", "{ a = 1 }", "{ k = \"x\", a = true }"],
+            Kind::Map => &["{}", "{ a = 1 }", "{ a = true, k = \"x\" }"],
         };
         let named: &[&str] = match kind {
             Kind::Number => &["x.number", "refs.k.number", "n", "secret.number", "object.number"],
@@ -115,7 +115,7 @@ impl Writer<'_> {
                 6 => format!("contains({}, {})", self.of(Kind::List, depth), self.any(depth)),
                 _ => format!("({} != {})", self.any(depth), self.any(depth)),
             },
-            Kind::List => match self.pick(if plain { 3 } else { 8 }) {
+            Kind::List => match self.pick(if plain { 2 } else { 8 }) {
                 0 => format!("[{}, {}]", self.any(depth), self.any(depth)),
                 1 => self.each(depth, |writer| {
                     let value = writer.any(depth);
@@ -278,7 +278,7 @@ proptest! {
         }
     }
 
-    /// HCL's own evaluator agrees on all it can evaluate.
+    /// HCL's own evaluator agrees wherever both have a value.
     #[test]
     fn the_reference_evaluator_agrees(choices in prop::collection::vec(any::<u8>(), 0..120)) {
         use hcl::eval::{Context, Evaluate};
@@ -290,8 +290,9 @@ proptest! {
             let theirs = hcl_value(theirs);
             prop_assert!(crate::expression::compare::equal(&theirs, ours), "{}: {:?} and {:?}", text, theirs, ours);
         }
-        // They also look at the side of `&&` and `||` that does not count.
-        prop_assert!(ours.is_ok() || theirs.is_none(), "{}: {:?} and {:?}", text, theirs, ours);
+        // They also look at the side of `&&` and `||` that does not count; and they write lists and maps into strings.
+        let refused = ours.as_ref().err().is_some_and(|found| found.0[0].message.contains("cannot be part of a string"));
+        prop_assert!(ours.is_ok() || refused || theirs.is_none(), "{}: {:?} and {:?}", text, theirs, ours);
     }
 
     #[test]
@@ -314,8 +315,8 @@ proptest! {
         }
         if let Ok(template) = Template::parse(&mixed, &Origin::nowhere()) {
             let _ = template.references();
-            let _ = template.evaluate(&names(made), &mut Budget::default());
-            let _ = template.evaluate(&names(waiting), &mut Budget::default());
+            let _ = template.evaluate(&names(made), &Budget::default());
+            let _ = template.evaluate(&names(waiting), &Budget::default());
         }
     }
 }

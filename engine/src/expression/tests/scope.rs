@@ -55,7 +55,7 @@ pub fn literal_origin(text: &str) -> Origin {
 }
 
 pub fn evaluate(text: &str, scope: &dyn Scope) -> Result<Value, Diagnostics> {
-    Template::parse(text, &literal_origin(text))?.evaluate(scope, &mut Budget::default())
+    Template::parse(text, &literal_origin(text))?.evaluate(scope, &Budget::default())
 }
 
 /// `[code, column in the text, message]` of the first error.

@@ -76,7 +76,8 @@ fn reference(types: &[&str], literal: Option<&str>) -> Shape {
 }
 
 fn schema<const N: usize>(list: [(&str, Shape); N], attributes: &[&str]) -> Schema {
-    let attribute = |name: &&str| ((*name).to_owned(), Attribute { doc: String::new(), made_by_aws: false, sensitive: false });
+    let attribute =
+        |name: &&str| ((*name).to_owned(), Attribute { doc: String::new(), made_by_aws: false, sensitive: false });
     Schema { doc: String::new(), properties: fields(list), attributes: attributes.iter().map(attribute).collect() }
 }
 
@@ -85,7 +86,8 @@ fn grants() -> Shape {
 }
 
 pub(super) fn types() -> TestTypes {
-    let principal = || reference(&["iam.role", "iam.user"], Some(r"^[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com$|^[0-9]{12}$"));
+    let principal =
+        || reference(&["iam.role", "iam.user"], Some(r"^[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com$|^[0-9]{12}$"));
     let policies = || list(reference(&["iam.policy"], Some("^arn:")));
     let lifecycle = object([
         ("prefix", text()),
@@ -114,33 +116,77 @@ pub(super) fn types() -> TestTypes {
                     &["arn", "id"],
                 ),
             ),
-            ("iam.policy", schema([
-                ("name", text()), ("description", text()), ("grants", grants()), ("statements", map(statement)),
-            ], &["arn"])),
-            ("iam.role", schema([
-                ("name", text()), ("trust!", one_or_many(principal())), ("policies", policies()), ("grants", grants()),
-            ], &["arn", "id"])),
+            (
+                "iam.policy",
+                schema(
+                    [("name", text()), ("description", text()), ("grants", grants()), ("statements", map(statement))],
+                    &["arn"],
+                ),
+            ),
+            (
+                "iam.role",
+                schema(
+                    [
+                        ("name", text()),
+                        ("trust!", one_or_many(principal())),
+                        ("policies", policies()),
+                        ("grants", grants()),
+                    ],
+                    &["arn", "id"],
+                ),
+            ),
             ("iam.user", schema([("name", text()), ("policies", policies()), ("grants", grants())], &["arn"])),
             ("iam.instance_profile", schema([("name", text()), ("role", reference(&["iam.role"], None))], &["arn"])),
-            ("iam.access_key", schema([
-                ("user!", reference(&["iam.user"], None)),
-                ("rotate", text()),
-                ("env_file", object([("path!", text()), ("set", map(text()))])),
-            ], &["id", "secret"])),
-            ("dynamodb.table", schema([
-                ("name", text()), ("hash_key", anything()), ("range_key", anything()),
-                ("billing_mode", text()), ("replicas", list(text())),
-            ], &["arn"])),
+            (
+                "iam.access_key",
+                schema(
+                    [
+                        ("user!", reference(&["iam.user"], None)),
+                        ("rotate", text()),
+                        ("env_file", object([("path!", text()), ("set", map(text()))])),
+                    ],
+                    &["id", "secret"],
+                ),
+            ),
+            (
+                "dynamodb.table",
+                schema(
+                    [
+                        ("name", text()),
+                        ("hash_key", anything()),
+                        ("range_key", anything()),
+                        ("billing_mode", text()),
+                        ("replicas", list(text())),
+                    ],
+                    &["arn"],
+                ),
+            ),
             ("sns.topic", schema([("subscriptions", list(anything()))], &["arn"])),
             ("sqs.queue", schema([("retention", whole(60.0))], &["arn"])),
-            ("lambda.function", schema([
-                ("source", text()), ("handler", text()), ("runtime", text()), ("architectures", list(text())),
-                ("timeout", whole(1.0)), ("log_retention", whole(1.0)),
-                ("dead_letter", reference(&["sqs.queue"], None)), ("grants", grants()), ("env", map(text())),
-            ], &["arn"])),
-            ("events.rule", schema([
-                ("description", text()), ("targets", list(reference(&[], None))), ("pattern", anything()),
-            ], &["arn"])),
+            (
+                "lambda.function",
+                schema(
+                    [
+                        ("source", text()),
+                        ("handler", text()),
+                        ("runtime", text()),
+                        ("architectures", list(text())),
+                        ("timeout", whole(1.0)),
+                        ("log_retention", whole(1.0)),
+                        ("dead_letter", reference(&["sqs.queue"], None)),
+                        ("grants", grants()),
+                        ("env", map(text())),
+                    ],
+                    &["arn"],
+                ),
+            ),
+            (
+                "events.rule",
+                schema(
+                    [("description", text()), ("targets", list(reference(&[], None))), ("pattern", anything())],
+                    &["arn"],
+                ),
+            ),
         ]
         .into(),
     )
@@ -212,7 +258,10 @@ fn bare_addresses_become_expressions_with_their_places_and_literals_stay() {
 fn several_files_make_one_stack() {
     let files = [
         file("stack.toml", "[stack]\nname = \"x\"\n[var]\na = 1\n[s3.bucket.one]\n"),
-        file("more.stack.toml", "[var]\nb = \"${var.a}\"\n[s3.bucket.two]\nname = \"${s3.bucket.one.name}-2\"\n[output]\nx = 1\n"),
+        file(
+            "more.stack.toml",
+            "[var]\nb = \"${var.a}\"\n[s3.bucket.two]\nname = \"${s3.bucket.one.name}-2\"\n[output]\nx = 1\n",
+        ),
     ];
     let (stack, diagnostics) = load(&files, &types());
     assert_eq!(lines(&diagnostics), "");

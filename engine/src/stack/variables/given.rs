@@ -6,7 +6,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::super::model::{Entry, Node, NodeKind, Stack, Table, VariableType};
-use super::super::{parse, syntax};
+use super::super::{draft, parse, syntax};
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, Span, did_you_mean};
 use crate::value::Value;
 
@@ -194,7 +194,7 @@ impl Gathered<'_> {
     fn toml(&mut self, name: &str, text: &str, expected: Option<(&VariableType, &Source)>) -> Option<Value> {
         let file = Arc::new(SourceFile { name: name.to_owned(), text: text.trim().to_owned() });
         let mut errors = Diagnostics::default();
-        let value = syntax::read_value(&file, &mut errors).map(syntax::plain);
+        let value = syntax::read_value(&file, &mut errors).map(draft::plain);
         if let (None, Some((shape, source))) = (&value, expected) {
             // The text is not shown: it may be a secret that lost its quotes.
             let diagnostic =

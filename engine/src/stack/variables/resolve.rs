@@ -203,6 +203,13 @@ impl Resolution<'_> {
             return;
         }
         let at = place(&candidate).cloned();
+        // Loading the stack told what is wrong with a literal default.
+        let told = matches!(&candidate, Candidate::Node(node) if source == Source::Default && node.is_literal())
+            && self.misfits(variable, &candidate);
+        if told {
+            self.failed.insert(name.to_owned());
+            return;
+        }
         match self.value(variable, candidate) {
             Ok(value) => {
                 self.found.0.insert(name.to_owned(), Resolved { value, source });
@@ -210,22 +217,38 @@ impl Resolution<'_> {
             Err(errors) => {
                 self.failed.insert(name.to_owned());
                 let definition = Some(variable.span.clone()).filter(|_| source != Source::Default);
-                for error in errors.0 {
+                // Loading the stack told which names in it mean nothing.
+                let in_stack = matches!(source, Source::Default | Source::Environment(_));
+                let told = |error: &Diagnostic| in_stack && matches!(error.code, "S3S-R2" | "S3S-R5");
+                for error in errors.0.into_iter().filter(|error| !told(error)) {
                     let error = match error.code {
                         "S3S-V13" => Diagnostic {
                             message: match source {
-                                Source::Default => format!("the default of `{name}` {}", error.message),
+                                Source::Default => format!("the default of `{name}` is a value that {}", error.message),
                                 _ => format!("{source} gives `{name}` a value that {}", error.message),
                             },
                             ..error
                         }
                         .label(definition.clone(), "the variable"),
+                        "S3S-R3" => {
+                            Diagnostic { message: format!("`{name}` names nothing: {}", error.message), ..error }
+                        }
                         _ => error,
                     };
                     let span = error.span.clone().or_else(|| at.clone());
                     self.diagnostics.push(error.at(span));
                 }
             }
+        }
+    }
+
+    /// Whether a literal does not even have the variable's type.
+    fn misfits(&mut self, variable: &Variable, candidate: &Candidate) -> bool {
+        let Candidate::Node(node) = candidate else { return false };
+        let scope = EarlyScope { variables: &self.found, environment: self.environment };
+        match evaluate(node, &scope, &self.budget) {
+            Ok(value) => types::fit(value, &variable.shape, &Path::default()).is_err(),
+            Err(_) => true,
         }
     }
 
@@ -241,12 +264,12 @@ impl Resolution<'_> {
         let scope = EarlyScope { variables: &self.found, environment: self.environment };
         let value = match candidate {
             Candidate::Plain(value) => value,
-            Candidate::Node(node) => evaluate(&node, &scope, &mut self.budget)?,
+            Candidate::Node(node) => evaluate(&node, &scope, &self.budget)?,
         };
         let allowed = match &variable.allowed {
             None => None,
             Some(nodes) => {
-                let values = nodes.iter().map(|node| evaluate(node, &scope, &mut self.budget));
+                let values = nodes.iter().map(|node| evaluate(node, &scope, &self.budget));
                 Some(values.collect::<Result<Vec<_>, _>>()?)
             }
         };
@@ -254,15 +277,17 @@ impl Resolution<'_> {
             let place = if wrong.path.0.is_empty() { String::new() } else { format!(" at {}", wrong.path) };
             misfit(format!("does not fit{place}: {}", wrong.message), wrong.help)
         })?;
-        self.exists(&value).map_err(|diagnostic| Diagnostics(vec![diagnostic]))?;
+        if let Some(diagnostic) = self.missing(&value) {
+            return Err(Diagnostics(vec![diagnostic]));
+        }
         if let Some((what, help)) = rules::broken(variable, allowed.as_deref(), &value) {
             return Err(misfit(what, Some(help)));
         }
         Ok(if variable.sensitive { Value::Secret(Secret::new(value)) } else { value })
     }
 
-    /// Whether every resource that a value names is in the stack.
-    fn exists(&self, value: &Value) -> Result<(), Diagnostic> {
+    /// What is wrong with the resources that a value names: one is not in the stack.
+    fn missing(&self, value: &Value) -> Option<Diagnostic> {
         let mut missing = None;
         value.walk(&Path::default(), &mut |_, part| {
             if let Value::Reference(address) = part
@@ -271,17 +296,13 @@ impl Resolution<'_> {
                 missing = Some(address.clone());
             }
         });
-        match missing {
-            None => Ok(()),
-            Some(address) => {
-                let known: Vec<String> = self.stack.blocks.keys().map(Address::to_string).collect();
-                let help = match did_you_mean(&address.to_string(), known.iter().map(String::as_str)) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("add [{address}], or name another"),
-                };
-                Err(Diagnostic::error("S3S-R3", format!("there is no {address} in this stack")).help(help))
-            }
-        }
+        let address: Address = missing?;
+        let known: Vec<String> = self.stack.blocks.keys().map(Address::to_string).collect();
+        let help = match did_you_mean(&address.to_string(), known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("add [{address}], or name another"),
+        };
+        Some(Diagnostic::error("S3S-R3", format!("there is no {address} in this stack")).help(help))
     }
 }
 

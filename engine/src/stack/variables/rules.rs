@@ -3,7 +3,7 @@
 use super::super::model::Variable;
 use crate::value::Value;
 
-/// What rule a value breaks, in words that follow "it", and never with a value in them that is secret.
+/// What rule a value breaks, in words that follow "a value that", and never with a value in them that is secret.
 pub(super) fn broken(variable: &Variable, allowed: Option<&[Value]>, value: &Value) -> Option<(String, String)> {
     let secret = variable.sensitive || value.is_sensitive();
     let value = match value {
@@ -17,14 +17,12 @@ pub(super) fn broken(variable: &Variable, allowed: Option<&[Value]>, value: &Val
         && !allowed.contains(value)
     {
         let words: Vec<String> = allowed.iter().map(show).collect();
-        let found = if secret { String::new() } else { format!("{} ", show(value)) };
-        return Some((format!("{found}is not allowed"), format!("give one of {}", words.join(", "))));
+        return Some((is(value, secret, "is not allowed"), format!("give one of {}", words.join(", "))));
     }
     if let (Some((pattern, _)), Value::String(text)) = (&variable.pattern, value)
         && !crate::schema::validate::matches(pattern, text)
     {
-        let found = if secret { String::new() } else { format!("{} ", show(value)) };
-        return Some((format!("{found}does not match {pattern}"), "give a value that does".into()));
+        return Some((is(value, secret, &format!("does not match {pattern}")), "give a value that does".into()));
     }
     let (size, what) = match value {
         #[expect(clippy::cast_precision_loss, reason = "bounds are floats; beyond 2^53 nobody counts units")]
@@ -39,7 +37,7 @@ pub(super) fn broken(variable: &Variable, allowed: Option<&[Value]>, value: &Val
         ("", true) => format!("is {bound} {limit}"),
         ("", false) => format!("is {size}, {bound} {limit}"),
         (_, true) => format!("has {bound} {limit}{what}"),
-        (_, false) => format!("has {size}{what}, {bound} {limit}"),
+        (_, false) => format!("has {bound} {limit}{what}: {size}"),
     };
     if let Some(min) = variable.min.filter(|min| size < *min) {
         return Some((has(if what.is_empty() { "less than" } else { "fewer than" }, min), format!("min is {min}")));
@@ -53,6 +51,11 @@ pub(super) fn broken(variable: &Variable, allowed: Option<&[Value]>, value: &Val
 #[expect(clippy::cast_precision_loss, reason = "no text and no list has 2^53 of anything")]
 fn count(length: usize) -> f64 {
     length as f64
+}
+
+/// What is wrong with a value, in words that follow "a value that".
+fn is(value: &Value, secret: bool, wrong: &str) -> String {
+    if secret { wrong.to_owned() } else { format!("is {}, which {wrong}", show(value)) }
 }
 
 fn show(value: &Value) -> String {

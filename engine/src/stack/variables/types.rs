@@ -121,10 +121,9 @@ impl<'a> Parser<'a> {
         self.expect(')')?;
         match (self.is_type)(name) {
             true => Ok(VariableType::Ref(name.to_owned())),
-            false => Err((
-                format!("there is no resource type `{name}`"),
-                "write a type such as `ref(s3.bucket)`".into(),
-            )),
+            false => {
+                Err((format!("there is no resource type `{name}`"), "write a type such as `ref(s3.bucket)`".into()))
+            }
         }
     }
 
@@ -180,7 +179,7 @@ fn common<'a>(mut nodes: impl Iterator<Item = &'a Node>) -> VariableType {
 
 /// Why a value does not fit a type.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Misfit {
+pub(in super::super) struct Misfit {
     /// Where in the value.
     pub path: Path,
     /// What was expected there and what is there.
@@ -190,7 +189,7 @@ pub(super) struct Misfit {
 }
 
 /// The value as one of the type, or why it is none. Secrets stay secret, and no message shows a value.
-pub(super) fn fit(value: Value, shape: &VariableType, path: &Path) -> Result<Value, Misfit> {
+pub(in super::super) fn fit(value: Value, shape: &VariableType, path: &Path) -> Result<Value, Misfit> {
     let misfit = |found: &Value| Misfit {
         path: path.clone(),
         message: format!("expected {}, found {}", shape.describe(), found.kind()),
@@ -206,7 +205,8 @@ pub(super) fn fit(value: Value, shape: &VariableType, path: &Path) -> Result<Val
         (shape, Value::Secret(secret)) => {
             fit(secret.expose().clone(), shape, path).map(|value| Value::Secret(Secret::new(value)))
         }
-        (VariableType::Any, value) | (_, value @ Value::Null) => Ok(value),
+        // Nothing is unknown once variables are resolved; before that an expression may turn out to fit.
+        (VariableType::Any, value) | (_, value @ (Value::Null | Value::Unknown(_))) => Ok(value),
         (VariableType::String, value @ Value::String(_))
         | (VariableType::Number, value @ (Value::Integer(_) | Value::Float(_)))
         | (VariableType::Bool, value @ Value::Bool(_)) => Ok(value),
@@ -346,15 +346,40 @@ mod tests {
 
     #[test]
     fn other_texts_are_no_types() {
-        let said: Vec<String> = ["", "sting", "boolean", "list", "list(", "list(string", "string x", "ref(s3.pail)",
-            "object({a})", "object({a = string b = bool})", "object({a = string, a = bool})", "optional(string)"]
+        let said: Vec<String> = [
+            "",
+            "sting",
+            "boolean",
+            "list",
+            "list(",
+            "list(string",
+            "string x",
+            "ref(s3.pail)",
+            "object({a})",
+            "object({a = string b = bool})",
+            "object({a = string, a = bool})",
+            "optional(string)",
+        ]
         .iter()
         .map(|text| match parse(text, &is_type) {
             ParsedType::Type(shape) => panic!("{text} is {shape}"),
             ParsedType::Wrong { message, help } => format!("{message}; {help}"),
         })
         .collect();
-        insta::assert_snapshot!(said.join("\n"));
+        insta::assert_snapshot!(said.join("\n"), @r#"
+        `` is no type: a name is missing; there are string, number, bool, any, list, set, map, object, ref
+        `sting` is no type: there is no `sting`; did you mean `string`?
+        `boolean` is no type: it is called bool here; write `bool`
+        `list` is no type: `(` is missing; write it as `list(string)` or `object({a = string})`
+        `list(` is no type: a name is missing; there are string, number, bool, any, list, set, map, object, ref
+        `list(string` is no type: `)` is missing; write it as `list(string)` or `object({a = string})`
+        `string x` is no type: the type ends before `x`; take that out
+        `ref(s3.pail)` is no type: there is no resource type `s3.pail`; write a type such as `ref(s3.bucket)`
+        `object({a})` is no type: `=` is missing; write it as `list(string)` or `object({a = string})`
+        `object({a = string b = bool})` is no type: `,` or `}` is missing; put `,` between the keys
+        `object({a = string, a = bool})` is no type: the key `a` is there twice; take one of them out
+        `optional(string)` is no type: there is no `optional`; there are string, number, bool, any, list, set, map, object, ref
+        "#);
     }
 
     proptest! {

@@ -1,0 +1,120 @@
+//! What an apply promises, whatever goes wrong: random stacks, random faults, every order of events.
+//!
+//! The driver and the store of [`crate::testing`] check at every step that no call precedes its stored entry, that no
+//! state contradicts itself or holds a secret, that one write is in flight at a time, and that a run that lost the state
+//! stops. `S3STACK_CASES` runs more cases than the few thousand of every test run.
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use super::*;
+use crate::state::Verb;
+use crate::testing::driver::{Course, Ended};
+use crate::testing::faults::Schedule;
+use crate::testing::generate;
+use crate::testing::stack::Stack;
+use crate::testing::world::World;
+
+fn cases(usual: u32) -> Config {
+    let cases = option_env!("S3STACK_CASES").and_then(|text| text.parse().ok()).unwrap_or(usual);
+    Config { cases, failure_persistence: None, max_shrink_iters: 2000, ..Config::default() }
+}
+
+fn summary(course: &Course) -> Option<&Summary> {
+    match &course.ended {
+        Ended::Done(summary) => Some(summary),
+        Ended::Crashed => None,
+    }
+}
+
+/// Applies `stack` without faults until nothing is left to do; at most `rounds` applies may be needed.
+fn converge(world: &mut World, stack: &Stack, rounds: u32) -> Result<(), TestCaseError> {
+    for _ in 0..rounds {
+        let course = world.apply(Some(stack), &Schedule::calm()).expect("a plan is possible");
+        let summary = summary(&course).expect("without faults it ends");
+        prop_assert!(summary.is_success(), "{:#?}", summary);
+        let (state, _) = world.recovered();
+        let again = world.plan(Some(stack), &state).expect("a plan is possible");
+        if again.is_empty() {
+            break;
+        }
+    }
+    let unlike = world.unlike(stack);
+    prop_assert!(unlike.is_empty(), "{}", unlike.join("\n"));
+    let course = world.apply(Some(stack), &Schedule::calm()).expect("a plan is possible");
+    prop_assert_eq!((course.calls, course.writes), (0, 0), "the second apply does something: {:?}", course.events);
+    Ok(())
+}
+
+/// What the summary says is what the cloud has.
+fn is_truthful(world: &World, summary: &Summary) -> Result<(), TestCaseError> {
+    let state = world.store.state();
+    let exists = |id: &str, kind: &str| world.cloud.objects.contains_key(&(kind.to_owned(), id.to_owned()));
+    for done in summary.done.iter().filter(|_| summary.recorded) {
+        if done.verb == Verb::Delete {
+            continue;
+        }
+        let replaced = summary.done.iter().any(|other| other.address == done.address && other.verb == Verb::Delete);
+        let instance = state.instances.get(&done.address);
+        prop_assert!(instance.is_some() || replaced, "{} is said to be done and is not in state", done.address);
+        if let Some(instance) = instance {
+            let there = exists(&instance.physical_id, &instance.type_name);
+            prop_assert!(there, "{} is said to be done and does not exist", done.address);
+        }
+    }
+    for skipped in &summary.skipped {
+        let failed = summary.failed.iter().any(|failed| failed.address == skipped.because);
+        prop_assert!(failed, "{} is skipped because of {}, which did not fail", skipped.address, skipped.because);
+    }
+    for failed in summary.failed.iter().filter(|failed| failed.uncertain && summary.recorded) {
+        let stays = state.pending.iter().any(|entry| entry.address == failed.address);
+        prop_assert!(stays, "{} is uncertain and nothing makes the next run look", failed.address);
+    }
+    Ok(())
+}
+
+#[test]
+fn without_faults_one_apply_is_enough_and_a_second_does_nothing() {
+    let mut runner = TestRunner::new(cases(700));
+    let strategy = (generate::stack(), generate::stack(), generate::order());
+    runner
+        .run(&strategy, |(first, second, order)| {
+            let mut world = World::default();
+            for stack in [&first, &second] {
+                let course = world.apply(Some(stack), &order).expect("a plan is possible");
+                let summary = summary(&course).expect("it ends");
+                prop_assert!(summary.is_success(), "{:#?}", summary);
+                is_truthful(&world, summary)?;
+                converge(&mut world, stack, 0)?;
+            }
+            let course = world.apply(None, &order).expect("a plan is possible");
+            prop_assert!(summary(&course).is_some_and(Summary::is_success), "{:#?}", course.ended);
+            prop_assert!(world.cloud.objects.is_empty(), "left over: {:?}", world.cloud.objects);
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn after_any_course_of_events_the_next_applies_converge() {
+    let mut runner = TestRunner::new(cases(2500));
+    let strategy = (
+        generate::stack(),
+        generate::stack(),
+        generate::stack(),
+        proptest::collection::vec(generate::schedule(), 1..4),
+    );
+    runner
+        .run(&strategy, |(first, second, last, schedules)| {
+            let mut world = World::default();
+            let stacks = [&first, &second, &second, &first];
+            for (schedule, stack) in schedules.iter().zip(stacks) {
+                let course = world.apply(Some(stack), schedule).expect("a plan is possible");
+                if let Some(summary) = summary(&course) {
+                    is_truthful(&world, summary)?;
+                }
+            }
+            converge(&mut world, &last, 1)
+        })
+        .unwrap();
+}

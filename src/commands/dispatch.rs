@@ -1,0 +1,22 @@
+//! From the command line to a command.
+
+use crate::cli::{Cli, Command};
+use crate::error::Error;
+use crate::ui::Ui;
+
+/// Runs a command; answers its exit code.
+pub async fn run(cli: Cli, ui: &mut Ui) -> Result<u8, Error> {
+    let global = cli.global;
+    match cli.command {
+        Command::Init(arguments) => super::init::run(&global, arguments, ui).await,
+        Command::Validate(arguments) => super::validate::run(&global, arguments, ui),
+        Command::Plan(arguments) => super::plan::run(&global, arguments, ui).await,
+        Command::Apply(arguments) => super::apply::run(&global, arguments, ui).await,
+        Command::Destroy(arguments) => super::destroy::run(&global, arguments, ui).await,
+        Command::Output(arguments) => super::output::run(&global, arguments, ui).await,
+        Command::State(command) => super::state::run(&global, command, ui).await,
+        Command::Unlock(arguments) => super::unlock::run(&global, arguments, ui).await,
+        Command::Local(command) => super::local::run(&global, command, ui).await,
+        Command::Completions(arguments) => super::completions::run(arguments, ui),
+    }
+}

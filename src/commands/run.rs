@@ -1,0 +1,164 @@
+//! What commands that reach AWS share: opening a stack, and the way of an apply from lease to summary.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use s3stack_engine::apply::Event;
+
+use super::signals::Signals;
+use crate::backend::lease::Keeper;
+use crate::cli::Global;
+use crate::deployment::{Deployment, Destination, Planned, Reach};
+use crate::error::Error;
+use crate::local::{DEFAULT_ACCOUNT_ID, Endpoint, Local};
+use crate::project::{self, Choices, Project};
+use crate::ui::Ui;
+
+/// The stack that the command line names.
+pub fn open_project(global: &Global, path: &Path, ui: &mut Ui) -> Result<Project, Error> {
+    let project = project::open(&Choices {
+        path: path.to_path_buf(),
+        environment: global.environment.clone(),
+        variables: global.variables.clone(),
+        variable_files: global.variable_files.clone(),
+    })?;
+    ui.diagnostics(&project.warnings);
+    Ok(project)
+}
+
+/// The stack with its account and state; starts the local AWS if it is asked for.
+pub async fn open(global: &Global, path: &Path, ui: &mut Ui) -> Result<Deployment, Error> {
+    let project = open_project(global, path, ui)?;
+    let reach = reach(global, &project.folder, ui).await?;
+    Deployment::open(project, &reach).await
+}
+
+/// How AWS is reached for a stack in a folder; starts the local AWS if it is asked for.
+pub async fn reach(global: &Global, folder: &Path, ui: &Ui) -> Result<Reach, Error> {
+    let destination = destination(global, folder, ui).await?;
+    Ok(Reach { destination, parallelism: global.parallelism.map(usize::from), observer: ui.observer() })
+}
+
+async fn destination(global: &Global, folder: &Path, ui: &Ui) -> Result<Destination, Error> {
+    if let Some(url) = &global.local_endpoint {
+        let endpoint = Endpoint { url: url.clone(), account_id: DEFAULT_ACCOUNT_ID.into(), certificate: None };
+        return Ok(Destination::Local(endpoint));
+    }
+    if !global.local {
+        return Ok(Destination::Aws);
+    }
+    let local = Local::for_folder(folder)?;
+    let say = ui.progress_note();
+    let started = tokio::task::spawn_blocking(move || local.ensure_started(&*say)).await;
+    match started {
+        Ok(endpoint) => Ok(Destination::Local(endpoint?)),
+        Err(error) => {
+            Err(Error::refused("S3S-B3", format!("the local AWS could not be started: {error}"), "try again"))
+        }
+    }
+}
+
+/// What an apply or destroy needs beyond the stack.
+pub struct Order<'a> {
+    /// `s3stack apply`, for whoever waits.
+    pub command: &'a str,
+    /// Whether everything goes.
+    pub destroy: bool,
+    /// Whether the user has approved beforehand.
+    pub yes: bool,
+    /// How long to wait for the lease.
+    pub lock_timeout: Option<Duration>,
+    /// Checks the plan before anything else, as a saved plan does; what it accepts needs no approval.
+    pub check: Option<&'a dyn Fn(&Planned) -> Result<(), Error>>,
+}
+
+/// Takes the lease, plans, asks, applies, gives the lease back. Answers the exit code.
+pub async fn carry_out(mut deployment: Deployment, order: Order<'_>, ui: &mut Ui) -> Result<u8, Error> {
+    let keeper = deployment.lease(order.command, order.lock_timeout).await?;
+    if let Some(dead) = keeper.taken_over() {
+        ui.note(&format!("took over from a run that died: {dead}"));
+    }
+    let keeper = Arc::new(keeper);
+    let result = under_lease(&mut deployment, &order, &keeper, ui).await;
+    let released = match Arc::try_unwrap(keeper) {
+        Ok(keeper) => keeper.release().await,
+        // Somebody still holds it: it ends by its age.
+        Err(_) => Ok(()),
+    };
+    let code = result?;
+    released?;
+    Ok(code)
+}
+
+async fn under_lease(
+    deployment: &mut Deployment,
+    order: &Order<'_>,
+    keeper: &Arc<Keeper>,
+    ui: &mut Ui,
+) -> Result<u8, Error> {
+    deployment.refresh_state().await?;
+    let began = Instant::now();
+    let working = ui.working("reading AWS");
+    let planned = deployment.plan(order.destroy, Some(keeper)).await?;
+    drop(working);
+    ui.recovered(&planned.recovered);
+    ui.plan(deployment, &planned, began.elapsed());
+    let whole = planned.plan.unplanned.is_empty();
+    let nothing =
+        planned.plan.is_empty() && planned.state == deployment.state && !planned.outputs_change(&deployment.state);
+    if nothing {
+        ui.outputs(&deployment.project.stack, &deployment.state.outputs);
+        return Ok(u8::from(!whole));
+    }
+    match order.check {
+        Some(check) => check(&planned)?,
+        None if planned.plan.is_empty() => {}
+        None => approve(deployment, order, &planned, ui)?,
+    }
+    let signals = Signals::listen(ui.progress_note());
+    let began = Instant::now();
+    let summary = {
+        let mut progress = ui.progress(&planned.plan);
+        let watch = &mut |event: &Event| progress.event(event);
+        deployment.apply(planned, keeper.clone(), order.command, signals.stop(), watch).await?
+    };
+    ui.summary(&summary, order.command, deployment, began.elapsed());
+    if summary.is_success() && !order.destroy {
+        ui.outputs(&deployment.project.stack, &summary.outputs);
+    }
+    Ok(u8::from(!(whole && summary.is_success())))
+}
+
+fn approve(deployment: &Deployment, order: &Order<'_>, planned: &Planned, ui: &mut Ui) -> Result<(), Error> {
+    if order.yes {
+        return Ok(());
+    }
+    let environment = &deployment.project.environment;
+    let agreed = if order.destroy && deployment.project.settings.confirm {
+        ui.ask(&format!("This destroys {environment}. Type the environment's name to go on: "))
+            .map(|answer| answer == *environment)
+    } else {
+        let verb = if order.destroy { "Destroy all of this?" } else { "Apply this?" };
+        ui.ask(&format!("{verb} Type yes to go on: ")).map(|answer| answer == "yes")
+    };
+    let losses = planned.plan.changes.values().any(|change| !change.loss.is_empty());
+    match agreed {
+        Some(true) => Ok(()),
+        Some(false) => Err(Error::refused(
+            "S3S-A3",
+            "not approved; nothing was changed",
+            "run the command again to be asked again",
+        )),
+        None if losses => Err(Error::refused(
+            "S3S-A3",
+            "this would lose what is listed above, and nobody can be asked here; nothing was changed",
+            "run it on a terminal, or approve beforehand with --yes",
+        )),
+        None => Err(Error::refused(
+            "S3S-A3",
+            "nobody can be asked for approval here; nothing was changed",
+            "approve beforehand with --yes, or save a plan with `plan --out` and apply that",
+        )),
+    }
+}

@@ -1,0 +1,468 @@
+//! A stack with its account and its state: what plan, apply and destroy work on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use s3stack_engine::address::Address;
+use s3stack_engine::apply::recover::{self, Circumstances, Recovered};
+use s3stack_engine::apply::{Apply, Event, Options, Request, Summary};
+use s3stack_engine::diagnostic::{Diagnostic, Diagnostics};
+use s3stack_engine::graph::{self, Graph};
+use s3stack_engine::plan::decide::{first_questions, follow_up, remade};
+use s3stack_engine::plan::questions::Question;
+use s3stack_engine::plan::{self, Observation, Plan};
+use s3stack_engine::resource::{Facts, Identity};
+use s3stack_engine::state::{Run, State};
+use s3stack_engine::value::{Map, Value};
+use tokio::sync::watch;
+
+use crate::aws::{Clients, Observer};
+use crate::backend::clock::SystemClock;
+use crate::backend::file::FileStore;
+use crate::backend::lease::{Claim, Keeper};
+use crate::backend::s3::S3Store;
+use crate::backend::{Condition, Document, Store};
+use crate::cloud::{Cloud, provider};
+use crate::driver::{Persistence, drive};
+use crate::error::Error;
+use crate::folder::Folder;
+use crate::local::Endpoint;
+use crate::project::{Backend, Project};
+use crate::resources::{Create, Depth, Types};
+use crate::seal::Sealer;
+
+/// Which AWS a stack is deployed to.
+#[derive(Clone, Default)]
+pub enum Destination {
+    /// The one that the environment and profiles say.
+    #[default]
+    Aws,
+    /// The private one of `--local`, or another emulator: backend, accounts and guards of the file do not count.
+    Local(Endpoint),
+}
+
+/// What is the same for every command that reaches AWS.
+#[derive(Clone, Default)]
+pub struct Reach {
+    /// Where to.
+    pub destination: Destination,
+    /// Most calls in flight; `None` lets the limiters find out.
+    pub parallelism: Option<usize>,
+    /// Hears of every call, for `-v`.
+    pub observer: Option<Observer>,
+}
+
+/// A stack with its account and its state.
+pub struct Deployment {
+    /// The stack.
+    pub project: Project,
+    /// The way to AWS.
+    pub cloud: Cloud,
+    /// Where the state is.
+    pub store: Arc<dyn Store>,
+    /// The state; of a stack never applied, an empty one.
+    pub state: State,
+    /// What the next write of the state is bound to.
+    pub condition: Condition,
+    files: Folder,
+    local: bool,
+}
+
+/// A plan with what it was made from.
+pub struct Planned {
+    /// What will be done.
+    pub plan: Plan,
+    /// What the stack comes to.
+    pub graph: Graph,
+    /// The state the plan was made from, recovery included.
+    pub state: State,
+    /// What recovery found.
+    pub recovered: Vec<Recovered>,
+    /// Warnings.
+    pub warnings: Diagnostics,
+    sealer: Sealer,
+}
+
+impl Reach {
+    /// The settings of clients for a region.
+    pub fn settings(&self, region: Option<String>) -> crate::aws::Settings {
+        let local = match &self.destination {
+            Destination::Aws => None,
+            Destination::Local(endpoint) => Some(endpoint),
+        };
+        crate::aws::Settings {
+            region: region.or_else(|| local.map(|_| "us-east-1".into())),
+            endpoint: local.map(|endpoint| endpoint.url.clone()),
+            local_account: local.map(|endpoint| endpoint.account_id.clone()),
+            parallelism: self.parallelism,
+            observer: self.observer.clone(),
+            ..Default::default()
+        }
+    }
+
+    /// Whether this is an emulator.
+    pub fn is_local(&self) -> bool {
+        matches!(self.destination, Destination::Local(_))
+    }
+}
+
+impl Planned {
+    /// Marks a secret under the key this plan was made with.
+    pub fn seal(&self, value: &Value) -> Value {
+        self.sealer.seal(value)
+    }
+
+    /// Whether applying would store other outputs than the state has.
+    pub fn outputs_change(&self, state: &State) -> bool {
+        let stored: Map = self
+            .plan
+            .outputs
+            .iter()
+            .filter(|(_, value)| !value.is_sensitive() && value.is_known())
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        !self.plan.destroy && stored != state.outputs
+    }
+}
+
+impl Deployment {
+    /// Finds out who the caller is, checks the guards, and reads the state. Takes no lock and writes nothing.
+    pub async fn open(project: Project, reach: &Reach) -> Result<Self, Error> {
+        let local = reach.is_local();
+        let clients = Clients::load(reach.settings(project.settings.region.clone())).await?;
+        let caller = clients.caller_identity().await.map_err(Error::fault("finding out who the caller is"))?;
+        if let Some(wanted) =
+            project.settings.account_id.as_ref().filter(|wanted| !local && **wanted != caller.account_id)
+        {
+            return Err(Error::refused(
+                "S3S-G1",
+                format!(
+                    "this stack belongs to account {wanted}, and the caller is {} of account {}",
+                    caller.arn, caller.account_id
+                ),
+                "choose other credentials with AWS_PROFILE; nothing was read or changed",
+            ));
+        }
+        let facts = Facts {
+            partition: caller.partition.clone(),
+            account_id: caller.account_id.clone(),
+            region: clients.region().map_err(Error::fault("finding the region"))?.to_owned(),
+            stack: project.settings.name.clone(),
+            environment: project.environment.clone(),
+        };
+        let store = store(&project, &facts, &clients, reach).await?;
+        let (state, condition) = read_state(&project, store.as_ref(), &facts, local).await?;
+        let files = Folder::new(&project.folder);
+        let cloud = Cloud::new(clients, facts, state.lineage.clone(), project.folder.clone());
+        Ok(Self { project, cloud, store, state, condition, files, local })
+    }
+
+    /// Reads the state anew: after the lease was taken, what was read before may be old.
+    pub async fn refresh_state(&mut self) -> Result<(), Error> {
+        let (state, condition) = read_state(&self.project, self.store.as_ref(), &self.cloud.facts, self.local).await?;
+        self.cloud.lineage.clone_from(&state.lineage);
+        self.state = state;
+        self.condition = condition;
+        Ok(())
+    }
+
+    /// Makes the plan. Makes reading calls only.
+    pub async fn plan(&self, destroy: bool, keeper: Option<&Keeper>) -> Result<Planned, Error> {
+        let cloud = self.cloud.through(self.cloud.clients.clone());
+        let (state, recovered) = self.recover(&cloud, keeper).await;
+        let mut sealer: Option<Sealer> = None;
+        let mut forget = BTreeSet::new();
+        let mut observations: BTreeMap<Address, Observation> = BTreeMap::new();
+        let mut confirmed = BTreeSet::new();
+        loop {
+            let (graph, warnings) = self.graph(&state, &forget);
+            if warnings.has_errors() && !destroy {
+                return Err(Error::Diagnostics(warnings));
+            }
+            let sealer = match &sealer {
+                Some(sealer) => sealer.clone(),
+                None => sealer.insert(self.sealer(&graph).await?).clone(),
+            };
+            let seal = |value: &Value| sealer.seal(value);
+            let mut asked: Option<Vec<Question>> = None;
+            loop {
+                let inputs = plan::Inputs {
+                    graph: Some(&graph),
+                    state: &state,
+                    observations: &observations,
+                    registry: &Types,
+                    facts: &self.cloud.facts,
+                    destroy,
+                    seal: &seal,
+                };
+                let (questions, depth) = match asked {
+                    None => (first_questions(&inputs), Depth::Sweep),
+                    Some(_) => (follow_up(&inputs, &confirmed), Depth::Point),
+                };
+                let fresh: Vec<Question> =
+                    questions.into_iter().filter(|one| !confirmed.contains(&one.address)).collect();
+                if asked.is_some() && fresh.is_empty() {
+                    break;
+                }
+                if depth == Depth::Point {
+                    confirmed.extend(fresh.iter().map(|question| question.address.clone()));
+                }
+                observations.extend(cloud.read(fresh.clone(), depth).await);
+                asked = Some(fresh);
+            }
+            let inputs = plan::Inputs {
+                graph: Some(&graph),
+                state: &state,
+                observations: &observations,
+                registry: &Types,
+                facts: &self.cloud.facts,
+                destroy,
+                seal: &seal,
+            };
+            let plan = plan::plan(&inputs).map_err(Error::Diagnostics)?;
+            // What was evaluated with the old attributes of a resource that will be made anew is evaluated without.
+            let anew: BTreeSet<Address> =
+                remade(&plan).into_iter().filter(|address| state.instances.contains_key(address)).collect();
+            if anew.is_subset(&forget) {
+                return Ok(Planned { plan, graph, state, recovered, warnings, sealer });
+            }
+            forget.extend(anew);
+        }
+    }
+
+    /// Evaluates the stack, as far as anything can be known.
+    pub fn graph(&self, state: &State, forget: &BTreeSet<Address>) -> (Graph, Diagnostics) {
+        let variables = self.project.variables.0.iter().map(|(name, one)| (name.clone(), one.value.clone())).collect();
+        let inputs = graph::Inputs {
+            stack: &self.project.stack,
+            variables: &variables,
+            facts: self.cloud.facts.clone(),
+            tags: self.project.settings.tags.clone(),
+            registry: &Types,
+            files: &self.files,
+            state,
+            forget,
+        };
+        graph::build(&inputs)
+    }
+
+    /// Folds what a run that was cut short left behind into a copy of the state.
+    async fn recover(&self, cloud: &Cloud, keeper: Option<&Keeper>) -> (State, Vec<Recovered>) {
+        let mut asked = Vec::new();
+        let mut tokens = BTreeMap::new();
+        for (token, request) in recover::questions(&self.state) {
+            if let Request::Read { address, instance, before, .. } = request {
+                // One address may have two entries, a deletion and a creation, of two physical ids.
+                let mut question =
+                    plan::questions::question(&address, &instance, instance.managed.keys().cloned().collect(), false);
+                question.before = before;
+                tokens.insert(token, (address, question.physical_id.clone()));
+                asked.push(question);
+            }
+        }
+        let mut answers = BTreeMap::new();
+        for question in asked {
+            let key = (question.address.clone(), question.physical_id.clone());
+            let mut answer = cloud.read(vec![question], Depth::Point).await;
+            if let Some(answer) = answer.remove(&key.0) {
+                answers.extend(
+                    tokens.iter().filter(|(_, asked)| **asked == key).map(|(token, _)| (token.clone(), answer.clone())),
+                );
+            }
+        }
+        let circumstances = Circumstances {
+            registry: &Types,
+            wall: crate::driver::seconds_since_1970(),
+            taken_over: keeper.is_some_and(|keeper| keeper.taken_over().is_some()),
+        };
+        recover::fold(&self.state, &answers, circumstances)
+    }
+
+    /// The key for secrets, if the stack has any; else one that matches nothing.
+    async fn sealer(&self, graph: &Graph) -> Result<Sealer, Error> {
+        let secrets = graph.nodes.values().any(|node| node.managed.values().any(Value::is_sensitive));
+        let found = if secrets { Sealer::read(self.store.as_ref()).await? } else { None };
+        match found {
+            Some(sealer) => Ok(sealer),
+            None => Sealer::ephemeral().map_err(|error| {
+                Error::refused(
+                    "S3S-F3",
+                    format!("the system gives no random numbers: {error}"),
+                    "repair the system's random source",
+                )
+            }),
+        }
+    }
+
+    /// Makes sure that the marks of a plan can be checked later: its key is the backend's.
+    pub async fn keep_sealer(&self, planned: Planned) -> Result<Planned, Error> {
+        let secrets = planned.plan.changes.values().any(|change| change.desired.values().any(Value::is_sensitive));
+        if !secrets {
+            return Ok(planned);
+        }
+        let sealer = planned.sealer.clone().establish(self.store.as_ref()).await?;
+        Ok(Planned { sealer, ..planned })
+    }
+
+    /// Takes the lease.
+    pub async fn lease(&self, command: &str, wait: Option<Duration>) -> Result<Keeper, Error> {
+        let claim = Claim {
+            run: uuid::Uuid::new_v4().to_string(),
+            owner: owner(),
+            command: command.to_owned(),
+            acquired_at: crate::time::rfc3339(std::time::SystemTime::now()),
+        };
+        Ok(Keeper::acquire(self.store.clone(), Arc::new(SystemClock), claim, wait).await?)
+    }
+
+    /// Carries a plan out. `stop` turns true when no further operation shall start.
+    pub async fn apply(
+        &self,
+        planned: Planned,
+        keeper: Arc<Keeper>,
+        command: &str,
+        stop: watch::Receiver<bool>,
+        watch: &mut dyn FnMut(&Event),
+    ) -> Result<Summary, Error> {
+        let cloud = self.cloud.through(self.cloud.clients.gated(keeper.gate())).with_dependents(&planned.state);
+        let before = notes_before(&cloud, &planned.plan).await?;
+        let planned = self.keep_sealer(planned).await?;
+        let sealer = planned.sealer;
+        let run = Run {
+            id: uuid::Uuid::new_v4().to_string(),
+            who: owner(),
+            since: crate::driver::seconds_since_1970(),
+            command: command.to_owned(),
+        };
+        let seal = move |value: &Value| sealer.seal(value);
+        let recovered = planned.state != self.state;
+        let options = Options { registry: &Types, seal: &seal, parallelism: PARALLELISM, recovered, before };
+        let apply = Apply::new(planned.plan, planned.state, run, options)
+            .map_err(|error| Error::refused("S3S-A2", error.to_string(), "run the command again; it plans anew"))?;
+        let persistence = Persistence { store: self.store.clone(), condition: self.condition.clone(), keeper };
+        Ok(drive(apply, &cloud, persistence, stop, watch).await)
+    }
+}
+
+/// Most operations under way; the limiters decide how many calls that may be.
+const PARALLELISM: usize = 256;
+
+/// What must be noted before creations whose identifier AWS makes and whose siblings alone tell them apart.
+async fn notes_before(cloud: &Cloud, plan: &Plan) -> Result<BTreeMap<Address, Map>, Error> {
+    let mut notes = BTreeMap::new();
+    for change in plan.changes.values() {
+        let makes = matches!(change.action, plan::Action::Create | plan::Action::Replace { .. });
+        let (true, Some(after)) = (makes, &change.after) else { continue };
+        let provider = provider(change.address.type_name.as_str()).map_err(Error::fault("planning"))?;
+        if provider.descriptor().identity != Identity::ParentList {
+            continue;
+        }
+        let doing = format!("reading what is there before {} is made", change.address);
+        let context = cloud.context(&after.region).await.map_err(Error::fault(doing.clone()))?;
+        let create = Create {
+            address: change.address.clone(),
+            physical_id: after.physical_id.clone(),
+            desired: change.desired.clone(),
+            attributes: after.attributes.clone(),
+            memory: after.memory.clone(),
+            token: String::new(),
+            before: Map::new(),
+        };
+        notes.insert(change.address.clone(), provider.before(&context, &create).await.map_err(Error::fault(doing))?);
+    }
+    Ok(notes)
+}
+
+/// Who runs this, in words for whoever waits: `ada@host pid 123`.
+fn owner() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "somebody".into());
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{user}@{host} pid {}", std::process::id())
+}
+
+/// The folder of a stack's own files that no one edits.
+pub fn private_folder(project_folder: &Path) -> PathBuf {
+    project_folder.join(".s3stack")
+}
+
+async fn store(project: &Project, facts: &Facts, clients: &Clients, reach: &Reach) -> Result<Arc<dyn Store>, Error> {
+    let own = private_folder(&project.folder);
+    if reach.is_local() {
+        return Ok(Arc::new(FileStore::new(own.join("local/state").join(&project.environment))));
+    }
+    match &project.settings.backend {
+        Backend::File { path } => {
+            let root = path.as_ref().map_or_else(|| own.join("state"), |path| project.folder.join(path));
+            Ok(Arc::new(FileStore::new(root.join(&project.environment))))
+        }
+        Backend::S3 { bucket, key, region, profile } => {
+            let apart = region.is_some() || profile.is_some();
+            let clients = if apart {
+                let mut settings = reach.settings(region.clone().or_else(|| Some(facts.region.clone())));
+                settings.profile.clone_from(profile);
+                Clients::load(settings).await?
+            } else {
+                clients.clone()
+            };
+            let session = clients.home().map_err(Error::fault("reaching the backend"))?;
+            let key = key.as_deref().unwrap_or(&project.settings.name);
+            Ok(Arc::new(S3Store::new(session.s3().clone(), bucket, &format!("{key}/{}", project.environment))))
+        }
+    }
+}
+
+async fn read_state(
+    project: &Project,
+    store: &dyn Store,
+    facts: &Facts,
+    local: bool,
+) -> Result<(State, Condition), Error> {
+    let id = project.settings.id.clone().filter(|_| !local);
+    let Some(stored) = store.read(Document::State).await? else {
+        let lineage = id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+        return Ok((
+            State::new(lineage, project.settings.name.clone(), project.environment.clone()),
+            Condition::Absent,
+        ));
+    };
+    let state = State::from_json(&stored.bytes).map_err(|source| Error::State { place: store.place(), source })?;
+    let refuse = |message: String, help: &str| Err(Error::refused("S3S-G2", message, help));
+    if state.stack != project.settings.name || state.environment != project.environment {
+        return refuse(
+            format!(
+                "the state at {} is that of stack {} ({}), not of {} ({})",
+                store.place(),
+                state.stack,
+                state.environment,
+                project.settings.name,
+                project.environment
+            ),
+            "give each stack a state of its own: change `key` under [backend.s3], or the stack's name back",
+        );
+    }
+    if id.is_some_and(|id| id != state.lineage) {
+        return refuse(
+            format!("the state at {} belongs to another stack of the same name ({})", store.place(), state.lineage),
+            "give one of the two stacks another name; `id` under [stack] says which state is this one's",
+        );
+    }
+    if let Some((address, instance)) = state.instances.iter().find(|(_, instance)| instance.account != facts.account_id)
+    {
+        return refuse(
+            format!("{address} is in account {}, and the caller is in account {}", instance.account, facts.account_id),
+            "choose the credentials of that account; nothing was read or changed",
+        );
+    }
+    Ok((state, Condition::Unchanged(stored.version)))
+}
+
+/// A warning when a run is live or was cut short, for plans, which take no lock.
+pub fn run_note(state: &State) -> Option<Diagnostic> {
+    let run = state.run.as_ref()?;
+    Some(
+        Diagnostic::warning("S3S-B5", format!("{} by {} is under way, or was cut short", run.command, run.who))
+            .note("This plan shows what is there now; the next apply looks at what that run left."),
+    )
+}
