@@ -154,10 +154,13 @@ impl<'a> Evaluator<'a> {
         }
         if self.under_way.borrow().len() >= MAX_CHAIN {
             self.report(
-                Diagnostic::error("S3S-E05", format!("{address} is at the end of a chain of {MAX_CHAIN} values made from each other"))
-                    .at(self.blocks.get(address).map(|block| block.span.clone()))
-                    .on(address)
-                    .help("make these values from a variable instead"),
+                Diagnostic::error(
+                    "S3S-E05",
+                    format!("{address} is at the end of a chain of {MAX_CHAIN} values made from each other"),
+                )
+                .at(self.blocks.get(address).map(|block| block.span.clone()))
+                .on(address)
+                .help("make these values from a variable instead"),
             );
             return poison(address, name);
         }
