@@ -1,0 +1,7 @@
+//! What goes wrong with the real program: killed at every request, two at once, paused, signalled, changed behind its
+//! back, fed with nonsense, and watched for secrets.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod live;
