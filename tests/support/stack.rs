@@ -3,6 +3,7 @@
 //! Every stack here has an account of its own in the test binary's emulator, and a fault proxy of its own in front, so
 //! tests run side by side and each proxy's log is one stack's calls.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
@@ -258,6 +259,45 @@ impl Stack {
     /// The state document of the file backend.
     pub fn state(&self) -> serde_json::Value {
         serde_json::from_str(&self.read(".s3stack/state/default/state.json")).unwrap()
+    }
+
+    /// The resources in state, as [`Self::sweep`] writes them.
+    pub fn stated(state: &serde_json::Value) -> BTreeSet<String> {
+        let instances = state["instances"].as_object().unwrap().values();
+        instances
+            .map(|one| format!("{} {}", one["type"].as_str().unwrap(), one["physical_id"].as_str().unwrap()))
+            .collect()
+    }
+
+    /// Every resource that the account has, as `s3.bucket NAME`, asked of the emulator and not of the program.
+    pub async fn sweep(&self) -> BTreeSet<String> {
+        let (s3, iam) = (self.s3().await, self.iam().await);
+        let mut found = BTreeSet::new();
+        let mut add = |kind: &str, id: &str| drop(found.insert(format!("{kind} {id}")));
+        for bucket in s3.list_buckets().send().await.unwrap().buckets() {
+            add("s3.bucket", bucket.name().unwrap());
+        }
+        for role in iam.list_roles().send().await.unwrap().roles() {
+            add("iam.role", role.role_name());
+        }
+        let local = aws_sdk_iam::types::PolicyScopeType::Local;
+        for policy in iam.list_policies().scope(local).send().await.unwrap().policies() {
+            add("iam.policy", policy.arn().unwrap());
+        }
+        for profile in iam.list_instance_profiles().send().await.unwrap().instance_profiles() {
+            add("iam.instance_profile", profile.instance_profile_name());
+        }
+        for group in iam.list_groups().send().await.unwrap().groups() {
+            add("iam.group", group.group_name());
+        }
+        for user in iam.list_users().send().await.unwrap().users() {
+            add("iam.user", user.user_name());
+            let keys = iam.list_access_keys().user_name(user.user_name()).send().await.unwrap();
+            for key in keys.access_key_metadata() {
+                add("iam.access_key", key.access_key_id().unwrap());
+            }
+        }
+        found
     }
 
     /// Clients of the stack's account, past the proxy.
