@@ -14,7 +14,7 @@ use s3stack_engine::state::State;
 use tokio::sync::Mutex;
 
 use crate::aws::{Clients, Session, Target};
-use crate::resources::{self, Context, Dependent, Depth, Provider, Sweeps};
+use crate::resources::{self, Context, Depth, Provider, Sweeps};
 
 /// Everything a provider needs that is the same for all resources of a run.
 #[derive(Clone)]
@@ -28,7 +28,7 @@ pub struct Cloud {
     /// The stack folder.
     pub folder: PathBuf,
     /// Each resource in state that waits for the one at an address: what may be detached from it before it goes.
-    pub dependents: Arc<BTreeMap<Address, Vec<Dependent>>>,
+    pub dependents: Arc<BTreeMap<Address, Vec<(String, String)>>>,
     /// Bulk answers by region, for one refresh.
     sweeps: Arc<Mutex<BTreeMap<String, Arc<Sweeps>>>>,
 }
@@ -46,13 +46,13 @@ impl Cloud {
 
     /// The same cloud, knowing who depends on whom by a state.
     pub fn with_dependents(mut self, state: &State) -> Self {
-        let mut dependents: BTreeMap<Address, Vec<Dependent>> = BTreeMap::new();
+        let mut dependents: BTreeMap<Address, Vec<(String, String)>> = BTreeMap::new();
         for instance in state.instances.values() {
             for other in &instance.waits_for {
-                dependents.entry(other.clone()).or_default().push(Dependent {
-                    type_name: instance.type_name.clone(),
-                    physical_id: instance.physical_id.clone(),
-                });
+                dependents
+                    .entry(other.clone())
+                    .or_default()
+                    .push((instance.type_name.clone(), instance.physical_id.clone()));
             }
         }
         self.dependents = Arc::new(dependents);

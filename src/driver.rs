@@ -216,7 +216,7 @@ async fn call(cloud: &Cloud, request: Request, progress: &Reporter) -> Result<Re
         }
         Request::Update { address, token: _, instance, desired, differences, live } => {
             let update = Update {
-                // Nothing was ever applied to what is taken over.
+                // What was found and not made has no property that this stack has ever written.
                 adopts: instance.managed.is_empty(),
                 address,
                 physical_id: instance.physical_id,

@@ -25,6 +25,7 @@ registry! {
     iam_policy,
     iam_role,
     s3_bucket,
+    s3_object,
 }
 
 /// The registry, as the engine sees it.

@@ -130,18 +130,8 @@ pub struct Delete {
     pub attributes: Map,
     /// Properties for the tool alone, `force_destroy` among them.
     pub memory: Map,
-    /// What of this stack still exists and points to it. When a resource is made anew under its name, these are detached
-    /// from the old one; anything else that is attached to it is none of ours and stands in the way.
-    pub dependents: Vec<Dependent>,
-}
-
-/// A resource of the stack that points to another.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Dependent {
-    /// Its type, `iam.role`.
-    pub type_name: String,
-    /// AWS's identifier.
-    pub physical_id: String,
+    /// The type and identifier of each resource in state that waits for this one: what may be detached from it.
+    pub dependents: Vec<(String, String)>,
 }
 
 /// What a create or update learned.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::machine::{Apply, wrong_reply};
 use super::model::{Reply, Request};
-use super::recover::{found_instance, is_ours, is_spent, question};
+use super::recover::{found_instance, is_ours, is_spent, question, whose};
 use super::schedule::{Operation, is_managed, name};
 use crate::address::{Address, Path, Step as PathStep};
 use crate::diff::mismatches;
@@ -292,10 +292,7 @@ impl Apply<'_> {
                 self.fail(at, fault, false);
             }
             (Observation::Found(live), why) => {
-                let how = match &live.owner {
-                    Some(owner) => format!("its s3stack:id tag names another state, {owner}"),
-                    None => "it carries no s3stack:id tag".to_owned(),
-                };
+                let how = whose(&live, &entry, &self.record.state);
                 self.fail(at, taken(why.fault(), &live.physical_id, &how), false);
             }
             (Observation::Foreign(how), why) => {

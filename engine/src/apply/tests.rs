@@ -20,6 +20,18 @@ fn cases(usual: u32) -> Config {
     Config { cases, failure_persistence: None, max_shrink_iters: 2000, ..Config::default() }
 }
 
+/// What went wrong, in few words.
+fn brief(summary: &Summary) -> String {
+    let failed = summary.failed.iter().map(|failed| format!("{} {:?}: {}", failed.address, failed.verb, failed.fault));
+    let skipped = summary.skipped.iter().map(|skipped| format!("{} because of {}", skipped.address, skipped.because));
+    format!(
+        "failed {:?}, skipped {:?}, stopped {:?}",
+        failed.collect::<Vec<_>>(),
+        skipped.collect::<Vec<_>>(),
+        summary.stopped
+    )
+}
+
 fn summary(course: &Course) -> Option<&Summary> {
     match &course.ended {
         Ended::Done(summary) => Some(summary),
@@ -32,7 +44,7 @@ fn converge(world: &mut World, stack: &Stack, rounds: u32) -> Result<(), TestCas
     for _ in 0..rounds {
         let course = world.apply(Some(stack), &Schedule::calm()).expect("a plan is possible");
         let summary = summary(&course).expect("without faults it ends");
-        prop_assert!(summary.is_success(), "{:#?}", summary);
+        prop_assert!(summary.is_success(), "{}", brief(summary));
         let (state, _) = world.recovered();
         let again = world.plan(Some(stack), &state).expect("a plan is possible");
         if again.is_empty() {
@@ -83,12 +95,13 @@ fn without_faults_one_apply_is_enough_and_a_second_does_nothing() {
             for stack in [&first, &second] {
                 let course = world.apply(Some(stack), &order).expect("a plan is possible");
                 let summary = summary(&course).expect("it ends");
-                prop_assert!(summary.is_success(), "{:#?}", summary);
+                prop_assert!(summary.is_success(), "{}", brief(summary));
                 is_truthful(&world, summary)?;
                 converge(&mut world, stack, 0)?;
             }
             let course = world.apply(None, &order).expect("a plan is possible");
-            prop_assert!(summary(&course).is_some_and(Summary::is_success), "{:#?}", course.ended);
+            let summary = summary(&course).expect("it ends");
+            prop_assert!(summary.is_success(), "{}", brief(summary));
             prop_assert!(world.cloud.objects.is_empty(), "left over: {:?}", world.cloud.objects);
             Ok(())
         })

@@ -215,6 +215,10 @@ impl<'a> Planner<'a> {
                 change.action = Action::Create;
                 change.seen_missing = observation.is_some();
             }
+            // Another resource of this stack has the name and gives it up: taking it over would take what is deleted.
+            (None, Some(Observation::Found(live))) if self.is_held_elsewhere(address, node, live) => {
+                change.action = Action::Create;
+            }
             (None, Some(Observation::Found(live))) => {
                 let ours = live.owner.as_deref() == Some(&self.state.lineage);
                 if !ours && node.import.is_none() && !self.belongs_to_parent(kind, node) {
@@ -442,6 +446,16 @@ impl<'a> Planner<'a> {
                 .get(parent)
                 .zip(self.graph.and_then(|graph| graph.nodes.get(parent)))
                 .is_some_and(|(instance, node)| self.keeps_name(node, &instance.physical_id))
+    }
+
+    /// Whether state has what was found under another address.
+    fn is_held_elsewhere(&self, address: &Address, node: &Node, live: &Live) -> bool {
+        let holder = |instance: &Instance| {
+            instance.type_name == address.type_name.as_str()
+                && instance.physical_id == live.physical_id
+                && (node.region.is_empty() || instance.region == node.region)
+        };
+        self.state.instances.values().any(holder)
     }
 
     fn belongs_to_parent(&self, kind: &dyn ResourceType, node: &Node) -> bool {

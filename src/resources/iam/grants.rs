@@ -1,7 +1,6 @@
 //! The one document that a role, user, group or policy of the stack comes to: its `statements`, and what its `grants` give.
 
 use s3stack_engine::address::Path;
-use s3stack_engine::diagnostic::Severity;
 use s3stack_engine::policy::check::{self, Kind, Limit};
 use s3stack_engine::policy::grant::{self, Access, AccessLevel, ActionShapes, Grant, Key, Shape, Target, TargetName};
 use s3stack_engine::policy::merge::{self, Derived};
@@ -165,12 +164,12 @@ fn key(resource: &Resource, around: &dyn Surroundings) -> Option<Key> {
     Some(Key { arn: arn.clone(), account, region: around.facts().region.clone() })
 }
 
-/// What AWS would refuse in the document of a resource. What [`document`] itself fails with is not told again.
+/// What AWS would refuse in the document of a resource, and what is allowed too widely. What [`document`] itself fails with is not told again.
 pub fn check(resource: &Resource, around: &dyn Surroundings, limit: Limit, problems: &mut Vec<Problem>) {
     let Ok(Some(document)) = document(resource, around) else { return };
     let by_hand = written(resource, around).ok().flatten().map_or(0, |document| document.statements.len());
     let found = check::check(&document, Kind::Identity, limit);
-    problems.extend(found.into_iter().filter(|problem| problem.severity == Severity::Error).map(|problem| {
+    problems.extend(found.into_iter().map(|problem| {
         let path = place(&document, by_hand, &problem.path);
         Problem { path, ..problem.into() }
     }));

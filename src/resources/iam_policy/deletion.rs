@@ -7,7 +7,6 @@ use s3stack_engine::fault::{Fault, FaultKind};
 
 use super::verbs::{delete_version, versions};
 use crate::aws::{Operation, RetryRule, Session, fault, rules};
-use crate::resources::Dependent;
 use crate::resources::iam::holder::{Holder, Kind, PAGE, gone_is_done};
 use crate::resources::iam::names::folded;
 
@@ -31,7 +30,7 @@ const JUST_DETACHED: RetryRule = RetryRule {
 /// # Errors
 /// AWS's `DeleteConflict`, with the names of those that hold the policy and are none of `dependents`, or that have it for
 /// their permissions boundary: a boundary is never taken away from anybody, not even for the time of a replacement.
-pub(super) async fn delete(session: &Session, arn: &str, dependents: &[Dependent]) -> Result<(), Fault> {
+pub(super) async fn delete(session: &Session, arn: &str, dependents: &[(String, String)]) -> Result<(), Fault> {
     let send = || session.iam().delete_policy().policy_arn(arn).send();
     let refused = match gone_is_done(session.call(DELETE, send).await.map(drop)) {
         Err(fault) if fault.is_code(&["DeleteConflict"]) => fault,
@@ -62,7 +61,7 @@ pub(super) async fn delete(session: &Session, arn: &str, dependents: &[Dependent
 async fn detachable(
     session: &Session,
     arn: &str,
-    dependents: &[Dependent],
+    dependents: &[(String, String)],
     refused: &Fault,
 ) -> Result<Vec<(Kind, String)>, Fault> {
     let holders = entities(session, arn, PolicyUsageType::PermissionsPolicy).await?;
@@ -83,8 +82,8 @@ async fn detachable(
     Err(Fault { message: format!("{}; {message}", refused.message), ..refused.clone() })
 }
 
-fn is_ours((kind, name): &(Kind, String), dependents: &[Dependent]) -> bool {
-    dependents.iter().any(|one| one.type_name == kind.type_name() && folded(&one.physical_id) == folded(name))
+fn is_ours((kind, name): &(Kind, String), dependents: &[(String, String)]) -> bool {
+    dependents.iter().any(|(of_type, id)| of_type == kind.type_name() && folded(id) == folded(name))
 }
 
 fn listed(holders: &[(Kind, String)]) -> String {
@@ -116,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_holder_is_ours_by_type_and_name_whatever_the_case() {
-        let dependents = [Dependent { type_name: "iam.role".into(), physical_id: "Reader".into() }];
+        let dependents = [("iam.role".to_owned(), "Reader".to_owned())];
         assert!(is_ours(&(Kind::Role, "reader".into()), &dependents));
         assert!(!is_ours(&(Kind::User, "Reader".into()), &dependents));
         assert!(!is_ours(&(Kind::Role, "writer".into()), &dependents));

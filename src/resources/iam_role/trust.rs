@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use s3stack_engine::address::Path;
-use s3stack_engine::diagnostic::Severity;
 use s3stack_engine::policy::check::{Kind, Limit, check as check_document};
 use s3stack_engine::policy::{Document, statements, trust};
 use s3stack_engine::resource::{Resource, Surroundings};
@@ -30,7 +29,7 @@ fn document(resource: &Resource, around: &dyn Surroundings) -> Result<Document, 
         .map_err(|found| found.into_iter().map(|problem| problem.below(&Path::of("trust")).into()).collect())
 }
 
-/// What AWS would refuse in the document. What [`managed`] fails with is not told again.
+/// What AWS would refuse in the document, and whom it trusts too widely. What [`managed`] fails with is not told again.
 pub(super) fn check(resource: &Resource, around: &dyn Surroundings, problems: &mut Vec<Problem>) {
     let entries = resource.property("trust");
     if !trust::shape_is_known(entries) {
@@ -43,6 +42,5 @@ pub(super) fn check(resource: &Resource, around: &dyn Surroundings, problems: &m
         None => Path::of("trust"),
     };
     let found = check_document(&document, Kind::Trust, Limit::TRUST);
-    let errors = found.into_iter().filter(|problem| problem.severity == Severity::Error);
-    problems.extend(errors.map(|problem| Problem { path: place.clone(), ..problem.into() }));
+    problems.extend(found.into_iter().map(|problem| Problem { path: place.clone(), ..problem.into() }));
 }
