@@ -19,7 +19,7 @@ expiration = { days = 30 }
 [s3.bucket.logs]
 
 [s3.bucket.shared.statements.Reader]
-principals = ["iam.role.reader"]
+principals = ["${iam.role.reader.arn}"]
 actions    = ["s3:GetObject"]
 resources  = ["${self.arn}/*"]
 

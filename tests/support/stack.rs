@@ -273,7 +273,7 @@ impl Stack {
     pub async fn sweep(&self) -> BTreeSet<String> {
         let (s3, iam) = (self.s3().await, self.iam().await);
         let mut found = BTreeSet::new();
-        let mut add = |kind: &str, id: &str| drop(found.insert(format!("{kind} {id}")));
+        let mut add = |kind: &str, id: &str| assert!(found.insert(format!("{kind} {id}")));
         for bucket in s3.list_buckets().send().await.unwrap().buckets() {
             add("s3.bucket", bucket.name().unwrap());
         }
