@@ -33,6 +33,7 @@ registry! {
     iam_policy,
     iam_role,
     iam_user,
+    logs_group,
 
     s3_bucket,
     s3_object,
