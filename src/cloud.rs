@@ -27,8 +27,7 @@ pub struct Cloud {
     pub lineage: String,
     /// The stack folder.
     pub folder: PathBuf,
-    /// The type and identifier of each resource in state that waits for the one at an address: what may be detached
-    /// from a resource before it goes.
+    /// Each resource in state that waits for the one at an address: what may be detached from it before it goes.
     pub dependents: Arc<BTreeMap<Address, Vec<(String, String)>>>,
     /// Bulk answers by region, for one refresh.
     sweeps: Arc<Mutex<BTreeMap<String, Arc<Sweeps>>>>,

@@ -326,10 +326,7 @@ impl Deployment {
         stop: watch::Receiver<bool>,
         watch: &mut dyn FnMut(&Event),
     ) -> Result<Summary, Error> {
-        let cloud = self
-            .cloud
-            .through(self.cloud.clients.gated(keeper.gate()))
-            .with_dependents(&planned.state);
+        let cloud = self.cloud.through(self.cloud.clients.gated(keeper.gate())).with_dependents(&planned.state);
         let before = notes_before(&cloud, &planned.plan).await?;
         let planned = self.keep_sealer(planned).await?;
         let sealer = planned.sealer;
@@ -405,8 +402,7 @@ async fn store(project: &Project, facts: &Facts, clients: &Clients, reach: &Reac
             let clients = if apart {
                 let mut settings = reach.settings(region.clone().or_else(|| Some(facts.region.clone())));
                 settings.profile.clone_from(profile);
-                Clients::load(settings)
-                .await?
+                Clients::load(settings).await?
             } else {
                 clients.clone()
             };

@@ -8,6 +8,7 @@ pub mod cloud;
 pub mod commands;
 pub mod deployment;
 pub mod driver;
+pub mod env_file;
 pub mod error;
 pub mod folder;
 pub mod local;

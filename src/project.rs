@@ -9,7 +9,7 @@ use std::sync::Arc;
 use s3stack_engine::diagnostic::{Diagnostic, Diagnostics, SourceFile};
 use s3stack_engine::expression::Budget;
 use s3stack_engine::stack::variables::{EarlyScope, Given, Variables, resolve};
-use s3stack_engine::stack::{Entry, Node, Stack, evaluate, load};
+use s3stack_engine::stack::{Entry, Node, Stack, check_setting, evaluate, load};
 use s3stack_engine::value::{Map, Value};
 
 use crate::error::Error;
@@ -175,10 +175,13 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn value(&mut self, node: Option<&Node>) -> Value {
+    fn value(&mut self, name: &str, node: Option<&Node>) -> Value {
         let Some(node) = node else { return Value::Null };
         match evaluate(node, &self.scope, &Budget::default()) {
-            Ok(value) => value,
+            Ok(value) => {
+                self.diagnostics.extend(check_setting(name, node, &value));
+                value
+            }
             Err(found) => {
                 self.diagnostics.extend(found);
                 Value::Null
@@ -187,7 +190,7 @@ impl Reader<'_> {
     }
 
     fn text(&mut self, name: &str, node: Option<&Node>) -> Option<String> {
-        match (self.value(node), node) {
+        match (self.value(name, node), node) {
             (Value::String(text), _) => Some(text),
             (Value::Null, _) | (_, None) => None,
             (other, Some(node)) => {
@@ -205,7 +208,7 @@ impl Reader<'_> {
     }
 
     fn tags(&mut self, node: Option<&Node>) -> Map {
-        match self.value(node) {
+        match self.value("tags", node) {
             Value::Map(map) => map,
             _ => Map::new(),
         }

@@ -16,6 +16,6 @@ pub mod resource;
 pub mod schema;
 pub mod stack;
 pub mod state;
-pub mod value;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod value;

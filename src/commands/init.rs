@@ -31,7 +31,11 @@ const IGNORED: &[&str] = &[".s3stack/", "stack.vars.toml", ".env", "*.s3plan"];
 
 /// Runs the command.
 pub async fn run(global: &Global, arguments: Arguments, ui: &mut Ui) -> Result<u8, Error> {
-    if arguments.backend { backend(global, &arguments.stack.path, ui).await } else { starter(&arguments.stack.path, ui) }
+    if arguments.backend {
+        backend(global, &arguments.stack.path, ui).await
+    } else {
+        starter(&arguments.stack.path, ui)
+    }
 }
 
 fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
@@ -42,18 +46,27 @@ fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error 
 fn starter(folder: &Path, ui: &mut Ui) -> Result<u8, Error> {
     fs::create_dir_all(folder).map_err(io("making", folder))?;
     let stack = folder.join("stack.toml");
-    let name = folder.canonicalize().ok().and_then(|full| full.file_name().map(|name| name.to_string_lossy().into_owned()));
+    let name =
+        folder.canonicalize().ok().and_then(|full| full.file_name().map(|name| name.to_string_lossy().into_owned()));
     let text = STARTER.replace("my-stack", &stack_name(name.as_deref().unwrap_or_default()));
     let mut file = fs::OpenOptions::new().write(true).create_new(true).open(&stack).map_err(|source| {
         if source.kind() == std::io::ErrorKind::AlreadyExists {
-            Error::refused("S3S-F4", format!("{} exists already", stack.display()), "choose another folder, or edit that file")
+            Error::refused(
+                "S3S-F4",
+                format!("{} exists already", stack.display()),
+                "choose another folder, or edit that file",
+            )
         } else {
             Error::Io { doing: "making", path: stack.display().to_string(), source }
         }
     })?;
     file.write_all(text.as_bytes()).map_err(io("writing", &stack))?;
     ignore(folder)?;
-    ui.note(&format!("made {}; try it without an account: s3stack apply {} --local", stack.display(), folder.display()));
+    ui.note(&format!(
+        "made {}; try it without an account: s3stack apply {} --local",
+        stack.display(),
+        folder.display()
+    ));
     Ok(0)
 }
 
@@ -73,7 +86,8 @@ fn ignore(folder: &Path) -> Result<(), Error> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(source) => return Err(io("reading", &path)(source)),
     };
-    let missing: Vec<&str> = IGNORED.iter().copied().filter(|line| !old.lines().any(|have| have.trim() == *line)).collect();
+    let missing: Vec<&str> =
+        IGNORED.iter().copied().filter(|line| !old.lines().any(|have| have.trim() == *line)).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -114,7 +128,10 @@ async fn backend(global: &Global, path: &Path, ui: &mut Ui) -> Result<u8, Error>
     if project.settings.id.is_none() {
         let file = if path.is_dir() { path.join("stack.toml") } else { path.to_path_buf() };
         write_id(&file, &uuid::Uuid::new_v4().to_string())?;
-        ui.note(&format!("wrote the stack's id into {}: commit it, so that no other stack can take this state", file.display()));
+        ui.note(&format!(
+            "wrote the stack's id into {}: commit it, so that no other stack can take this state",
+            file.display()
+        ));
     }
     Ok(0)
 }
@@ -126,7 +143,11 @@ fn write_id(file: &Path, id: &str) -> Result<(), Error> {
         Error::refused("S3S-P1", format!("{} is no TOML: {error}", file.display()), "correct it first")
     })?;
     let Some(table) = document.get_mut("stack").and_then(|item| item.as_table_like_mut()) else {
-        return Err(Error::refused("S3S-P5", format!("{} has no [stack]", file.display()), "put [stack] with a name into it"));
+        return Err(Error::refused(
+            "S3S-P5",
+            format!("{} has no [stack]", file.display()),
+            "put [stack] with a name into it",
+        ));
     };
     table.insert("id", toml_edit::value(id));
     let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -157,7 +178,10 @@ mod tests {
         let text = "# kept\n[stack]\nname   = \"x\" # kept too\n\n[s3.bucket.data]\n";
         fs::write(&file, text).unwrap();
         write_id(&file, "abc").unwrap();
-        assert_eq!(fs::read_to_string(&file).unwrap(), "# kept\n[stack]\nname   = \"x\" # kept too\nid = \"abc\"\n\n[s3.bucket.data]\n");
+        assert_eq!(
+            fs::read_to_string(&file).unwrap(),
+            "# kept\n[stack]\nname   = \"x\" # kept too\nid = \"abc\"\n\n[s3.bucket.data]\n"
+        );
     }
 
     #[test]

@@ -25,9 +25,11 @@ pub enum Command {
 /// Runs the command.
 pub async fn run(_: &Global, command: Command, ui: &mut Ui) -> Result<u8, Error> {
     let path = match &command {
-        Command::Start(stack) | Command::Status(stack) | Command::Stop(stack) | Command::Reset(stack) | Command::Env(stack) => {
-            stack.path.clone()
-        }
+        Command::Start(stack)
+        | Command::Status(stack)
+        | Command::Stop(stack)
+        | Command::Reset(stack)
+        | Command::Env(stack) => stack.path.clone(),
     };
     let folder = if path.is_file() { path.parent().unwrap_or(&path).to_path_buf() } else { path };
     let local = Local::for_folder(&folder)?;
@@ -51,7 +53,9 @@ fn work(local: &Local, command: &Command, say: &dyn Fn(&str)) -> Result<Vec<Stri
             vec!["removed\n".into()]
         }
         Command::Env(_) => match local.environment_variables("us-east-1")? {
-            Some(variables) => variables.into_iter().map(|(name, value)| format!("export {name}={}\n", quoted(&value))).collect(),
+            Some(variables) => {
+                variables.into_iter().map(|(name, value)| format!("export {name}={}\n", quoted(&value))).collect()
+            }
             None => {
                 say("it is not running: start it with `s3stack local start`");
                 Vec::new()
@@ -62,7 +66,9 @@ fn work(local: &Local, command: &Command, say: &dyn Fn(&str)) -> Result<Vec<Stri
 
 fn describe(status: &Status) -> String {
     match status {
-        Status::Running { endpoint, pid, version } => format!("running at {} (ministack {version}, pid {pid})", endpoint.url),
+        Status::Running { endpoint, pid, version } => {
+            format!("running at {} (ministack {version}, pid {pid})", endpoint.url)
+        }
         Status::Stopped { data: true } => "stopped; its data are kept".into(),
         Status::Stopped { data: false } => "stopped; it has no data".into(),
         Status::Killed => "it was killed; what it held in its last moments may be lost".into(),

@@ -53,7 +53,9 @@ async fn destination(global: &Global, folder: &Path, ui: &Ui) -> Result<Destinat
     let started = tokio::task::spawn_blocking(move || local.ensure_started(&*say)).await;
     match started {
         Ok(endpoint) => Ok(Destination::Local(endpoint?)),
-        Err(error) => Err(Error::refused("S3S-B3", format!("the local AWS could not be started: {error}"), "try again")),
+        Err(error) => {
+            Err(Error::refused("S3S-B3", format!("the local AWS could not be started: {error}"), "try again"))
+        }
     }
 }
 
@@ -89,14 +91,22 @@ pub async fn carry_out(mut deployment: Deployment, order: Order<'_>, ui: &mut Ui
     Ok(code)
 }
 
-async fn under_lease(deployment: &mut Deployment, order: &Order<'_>, keeper: &Arc<Keeper>, ui: &mut Ui) -> Result<u8, Error> {
+async fn under_lease(
+    deployment: &mut Deployment,
+    order: &Order<'_>,
+    keeper: &Arc<Keeper>,
+    ui: &mut Ui,
+) -> Result<u8, Error> {
     deployment.refresh_state().await?;
     let began = Instant::now();
+    let working = ui.working("reading AWS");
     let planned = deployment.plan(order.destroy, Some(keeper)).await?;
+    drop(working);
     ui.recovered(&planned.recovered);
     ui.plan(deployment, &planned, began.elapsed());
     let whole = planned.plan.unplanned.is_empty();
-    let nothing = planned.plan.is_empty() && planned.state == deployment.state && !planned.outputs_change(&deployment.state);
+    let nothing =
+        planned.plan.is_empty() && planned.state == deployment.state && !planned.outputs_change(&deployment.state);
     if nothing {
         ui.outputs(&deployment.project.stack, &deployment.state.outputs);
         return Ok(u8::from(!whole));
@@ -113,7 +123,7 @@ async fn under_lease(deployment: &mut Deployment, order: &Order<'_>, keeper: &Ar
         let watch = &mut |event: &Event| progress.event(event);
         deployment.apply(planned, keeper.clone(), order.command, signals.stop(), watch).await?
     };
-    ui.summary(&summary, deployment, began.elapsed());
+    ui.summary(&summary, order.command, deployment, began.elapsed());
     if summary.is_success() && !order.destroy {
         ui.outputs(&deployment.project.stack, &summary.outputs);
     }
@@ -126,7 +136,8 @@ fn approve(deployment: &Deployment, order: &Order<'_>, planned: &Planned, ui: &m
     }
     let environment = &deployment.project.environment;
     let agreed = if order.destroy && deployment.project.settings.confirm {
-        ui.ask(&format!("This destroys {environment}. Type the environment's name to go on: ")).map(|answer| answer == *environment)
+        ui.ask(&format!("This destroys {environment}. Type the environment's name to go on: "))
+            .map(|answer| answer == *environment)
     } else {
         let verb = if order.destroy { "Destroy all of this?" } else { "Apply this?" };
         ui.ask(&format!("{verb} Type yes to go on: ")).map(|answer| answer == "yes")
@@ -134,7 +145,11 @@ fn approve(deployment: &Deployment, order: &Order<'_>, planned: &Planned, ui: &m
     let losses = planned.plan.changes.values().any(|change| !change.loss.is_empty());
     match agreed {
         Some(true) => Ok(()),
-        Some(false) => Err(Error::refused("S3S-A3", "not approved; nothing was changed", "run the command again to be asked again")),
+        Some(false) => Err(Error::refused(
+            "S3S-A3",
+            "not approved; nothing was changed",
+            "run the command again to be asked again",
+        )),
         None if losses => Err(Error::refused(
             "S3S-A3",
             "this would lose what is listed above, and nobody can be asked here; nothing was changed",

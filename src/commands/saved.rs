@@ -78,7 +78,11 @@ impl Saved {
         let file = File::open(path).map_err(fail)?;
         file.take(MAX_BYTES).read_to_string(&mut text).map_err(fail)?;
         let saved: Self = serde_json::from_str(&text).map_err(|error| {
-            Error::refused("S3S-A4", format!("{name} is no saved plan of this version: {error}"), "make it anew with `plan --out`")
+            Error::refused(
+                "S3S-A4",
+                format!("{name} is no saved plan of this version: {error}"),
+                "make it anew with `plan --out`",
+            )
         })?;
         if saved.format != FORMAT || saved.tool != env!("CARGO_PKG_VERSION") {
             return Err(Error::refused(
@@ -105,7 +109,10 @@ impl Saved {
             .map(|(what, saved, now)| format!("{what} was {saved} and is {now}"))
             .collect();
         if self.serial != plan.serial {
-            changed.push(format!("the state's serial was {} and is {}: something was applied meanwhile", self.serial, plan.serial));
+            changed.push(format!(
+                "the state's serial was {} and is {}: something was applied meanwhile",
+                self.serial, plan.serial
+            ));
         }
         let fresh = sealed(planned);
         if changed.is_empty() && self.digest != digest(&fresh) {
@@ -137,7 +144,12 @@ fn sealed(planned: &Planned) -> serde_json::Value {
             all(&mut difference.to);
         }
         for instance in change.before.iter_mut().chain(&mut change.after) {
-            instance.managed.values_mut().chain(instance.attributes.values_mut()).chain(instance.memory.values_mut()).for_each(&mut all);
+            instance
+                .managed
+                .values_mut()
+                .chain(instance.attributes.values_mut())
+                .chain(instance.memory.values_mut())
+                .for_each(&mut all);
         }
     }
     plan.outputs.values_mut().for_each(&mut all);
@@ -150,7 +162,9 @@ fn digest(plan: &serde_json::Value) -> String {
 
 /// The resources whose changes differ between two plans.
 fn different(saved: &serde_json::Value, fresh: &serde_json::Value) -> Vec<String> {
-    let changes = |plan: &serde_json::Value| plan.get("changes").and_then(|changes| changes.as_object()).cloned().unwrap_or_default();
+    let changes = |plan: &serde_json::Value| {
+        plan.get("changes").and_then(|changes| changes.as_object()).cloned().unwrap_or_default()
+    };
     let (saved, fresh) = (changes(saved), changes(fresh));
     let names: Vec<String> = saved
         .keys()

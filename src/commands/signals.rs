@@ -20,9 +20,11 @@ impl Signals {
         let (sender, stop) = watch::channel(false);
         let task = tokio::spawn(async move {
             let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-            let Ok([mut interrupt, mut terminate, mut hangup]) = kinds.map(signal).into_iter().collect::<Result<Vec<_>, _>>().map(|all| {
-                <[_; 3]>::try_from(all).unwrap_or_else(|_| unreachable!("three kinds give three streams"))
-            }) else {
+            let Ok([mut interrupt, mut terminate, mut hangup]) =
+                kinds.map(signal).into_iter().collect::<Result<Vec<_>, _>>().map(|all| {
+                    <[_; 3]>::try_from(all).unwrap_or_else(|_| unreachable!("three kinds give three streams"))
+                })
+            else {
                 return;
             };
             for again in [false, true] {

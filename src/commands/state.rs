@@ -63,7 +63,8 @@ pub async fn run(global: &Global, command: Command, ui: &mut Ui) -> Result<u8, E
         }
         Command::Show { address, stack } => {
             let deployment = open(global, &stack.path, ui).await?;
-            let instance = deployment.state.instances.get(&address).ok_or_else(|| unknown(&address, &deployment.state))?;
+            let instance =
+                deployment.state.instances.get(&address).ok_or_else(|| unknown(&address, &deployment.state))?;
             ui.state_show(&address, instance);
         }
         Command::Pull(stack) => {
@@ -116,10 +117,18 @@ fn unknown(address: &Address, state: &State) -> Error {
 
 fn rename(state: &mut State, from: &Address, to: &Address) -> Result<(), Error> {
     if from.type_name != to.type_name {
-        return Err(Error::refused("S3S-M1", format!("{from} cannot be {to}: their types differ"), "name an address of its type"));
+        return Err(Error::refused(
+            "S3S-M1",
+            format!("{from} cannot be {to}: their types differ"),
+            "name an address of its type",
+        ));
     }
     if state.instances.contains_key(to) {
-        return Err(Error::refused("S3S-M2", format!("{to} is another resource already"), "move or forget that one first"));
+        return Err(Error::refused(
+            "S3S-M2",
+            format!("{to} is another resource already"),
+            "move or forget that one first",
+        ));
     }
     let missing = unknown(from, state);
     let instance = state.instances.remove(from).ok_or(missing)?;
@@ -133,7 +142,11 @@ fn rename(state: &mut State, from: &Address, to: &Address) -> Result<(), Error> 
 }
 
 /// Changes the state under the lease.
-async fn change(mut deployment: Deployment, command: &str, edit: impl FnOnce(&mut State) -> Result<(), Error>) -> Result<(), Error> {
+async fn change(
+    mut deployment: Deployment,
+    command: &str,
+    edit: impl FnOnce(&mut State) -> Result<(), Error>,
+) -> Result<(), Error> {
     let keeper = deployment.lease(command, None).await?;
     let result = async {
         deployment.refresh_state().await?;
@@ -159,7 +172,11 @@ async fn restore(mut deployment: Deployment, serial: u64) -> Result<(), Error> {
         deployment.refresh_state().await?;
         let place = deployment.store.place();
         let kept = deployment.store.kept(serial).await?.ok_or_else(|| {
-            Error::refused("S3S-B6", format!("{place} keeps no serial {serial}"), "`s3stack state history` lists those it has")
+            Error::refused(
+                "S3S-B6",
+                format!("{place} keeps no serial {serial}"),
+                "`s3stack state history` lists those it has",
+            )
         })?;
         let mut state = State::from_json(&kept).map_err(|source| Error::State { place, source })?;
         state.serial = deployment.state.serial.max(state.serial);

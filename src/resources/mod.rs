@@ -21,10 +21,14 @@ macro_rules! registry {
 }
 
 registry! {
+    iam_access_key,
+    iam_group,
     iam_instance_profile,
     iam_policy,
     iam_role,
+    iam_user,
     s3_bucket,
+    s3_object,
 }
 
 /// The registry, as the engine sees it.

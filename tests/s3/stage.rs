@@ -139,17 +139,32 @@ impl Stage {
         self.provider.managed(&resource, self).unwrap()
     }
 
+    /// What the tool alone remembers of a block.
+    pub fn memory(&self, text: &str) -> Map {
+        let memory = |name: &str| self.provider.schema().properties[name].memory;
+        self.resource(text).properties.into_iter().filter(|(name, _)| memory(name)).collect()
+    }
+
     pub async fn create(&self, id: &str, text: &str) -> Result<(), Fault> {
+        self.create_desired(id, self.managed(text), self.memory(text)).await
+    }
+
+    pub async fn create_desired(&self, id: &str, desired: Map, memory: Map) -> Result<(), Fault> {
         let create = Create {
             address: self.address.clone(),
             physical_id: id.into(),
-            desired: self.managed(text),
+            desired,
             attributes: Map::new(),
-            memory: Map::new(),
+            memory,
             token: "token".into(),
             before: Map::new(),
         };
         self.provider.create(&self.context, &create, &Silent).await.map(drop)
+    }
+
+    /// Forgets what the stack's files held.
+    pub fn read_files_again(&mut self) {
+        self.folder = Folder::new(&self.context.folder);
     }
 
     pub fn question(&self, id: &str, managed: Map) -> Question {
@@ -183,21 +198,41 @@ impl Stage {
     /// is put back as the schema says. Afterwards nothing may differ. Gives the names of what differed before.
     pub async fn update(&self, id: &str, before: &str, after: &str) -> Vec<String> {
         let old = self.managed(before);
+        self.update_from(id, &old, after).await
+    }
+
+    /// The same, from what state has.
+    pub async fn update_from(&self, id: &str, old: &Map, after: &str) -> Vec<String> {
         let mut desired = self.managed(after);
-        for (name, value) in &old {
+        for (name, value) in old {
+            if name == "files"
+                && let (Some(Value::Map(new)), Value::Map(old)) = (desired.get_mut(name), value)
+            {
+                old.keys().for_each(|key| {
+                    new.entry(key.clone()).or_default();
+                });
+            }
             if let Some(Value::Map(new)) = desired.get_mut(name)
                 && self.provider.schema().properties[name].open
             {
-                value.as_map().unwrap().keys().for_each(|key| drop(new.entry(key.clone()).or_default()));
+                value.as_map().unwrap().keys().for_each(|key| {
+                    new.entry(key.clone()).or_default();
+                });
             }
             if !desired.contains_key(name)
-                && let s3stack_engine::schema::Removal::Reset(default) = &self.provider.schema().properties[name].removal
+                && let s3stack_engine::schema::Removal::Reset(default) =
+                    &self.provider.schema().properties[name].removal
             {
                 desired.insert(name.clone(), default.clone());
             }
         }
-        let live = self.live(id, &desired).await;
-        let changed: Vec<Path> = self.differing(&desired, &live);
+        let asked: Map = desired.clone().into_iter().chain(old.clone()).collect();
+        let mut live = self.live(id, &asked).await;
+        self.remember_unreadable(old, &mut live);
+        let mut changed: Vec<Path> = self.differing(&desired, &live);
+        if live.owner.is_none() {
+            changed.push(Path::of("tags").key("s3stack:id"));
+        }
         let update = Update {
             address: self.address.clone(),
             physical_id: id.into(),
@@ -205,16 +240,24 @@ impl Stage {
             changed: changed.clone(),
             live: live.managed,
             attributes: Map::new(),
-            memory: Map::new(),
+            memory: self.memory(after),
             adopts: false,
         };
         self.provider.update(&self.context, &update, &Silent).await.unwrap();
-        let live = self.live(id, &desired).await;
+        let mut live = self.live(id, &desired).await;
+        self.remember_unreadable(&desired, &mut live);
         assert_eq!(self.differing(&desired, &live), [], "{desired:#?} {:#?}", live.managed);
         assert_eq!(live.owner.as_deref(), Some(LINEAGE));
         let mut names: Vec<String> = changed.iter().map(|path| path.head().unwrap().to_owned()).collect();
         names.dedup();
         names
+    }
+
+    /// What AWS never tells is as it was last written.
+    fn remember_unreadable(&self, written: &Map, live: &mut Live) {
+        for (name, value) in written.iter().filter(|(name, _)| self.provider.schema().properties[*name].write_only) {
+            live.managed.insert(name.clone(), value.clone());
+        }
     }
 
     /// What differs, as a plan would see it.

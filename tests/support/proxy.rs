@@ -189,6 +189,16 @@ impl Proxy {
         self.shared.log.lock().unwrap().iter().map(|(request, _)| request.clone()).collect()
     }
 
+    /// What upstream answered to the request of that index, once it has.
+    pub fn status(&self, index: usize) -> Option<u16> {
+        self.shared.log.lock().unwrap().get(index).and_then(|(_, status)| *status)
+    }
+
+    /// Forgets the rules; the log stays.
+    pub fn behave(&self) {
+        self.shared.rules.lock().unwrap().clear();
+    }
+
     /// How many requests there were so far that `fits`.
     pub fn count(&self, fits: impl Fn(&Request) -> bool) -> usize {
         self.shared.log.lock().unwrap().iter().filter(|(request, _)| fits(request)).count()

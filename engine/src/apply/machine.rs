@@ -96,6 +96,7 @@ impl<'a> Apply<'a> {
         let inherited = recover::questions(&state);
         let mut events = Vec::new();
         let record = Record::new(&plan, state, options.clone(), &mut events);
+        record.state.verify().map_err(ApplyError::Inconsistent)?;
         let operations = schedule::build(&plan, &record.state, options.registry)?;
         let tasks: Vec<Task> = operations
             .into_iter()

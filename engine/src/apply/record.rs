@@ -10,7 +10,7 @@ use super::model::Options;
 use super::recover::{REPLACES, found_instance};
 use super::schedule::{self, Operation};
 use super::settle::{settle, settle_map};
-use super::stored::{attributes, intended, storable, union};
+use super::stored::{attributes, intended, storable, unconfirmed, union};
 use crate::address::Address;
 use crate::plan::{Action, Change, Live, Plan};
 use crate::resource::ResourceType;
@@ -220,7 +220,8 @@ impl<'a> Record<'a> {
         let (Some(after), Some(old)) = (&change.after, self.state.instances.get(&change.address)) else { return };
         let mut target = after.clone();
         target.managed = self.settled(&target.managed, None);
-        let new = self.recorded(&target, Some(old));
+        let mut new = self.recorded(&target, Some(old));
+        unconfirmed(&mut new.managed, &old.managed, self.kind(old));
         let mut instance = old.clone();
         instance.managed = union(&old.managed, &new.managed);
         instance.memory = union(&old.memory, &new.memory);
@@ -245,6 +246,13 @@ impl<'a> Record<'a> {
             |deposed: &Deposed| deposed.address == *address && deposed.instance.physical_id == instance.physical_id;
         if !self.state.deposed.iter().any(known) {
             self.state.deposed.push(Deposed { address: address.clone(), instance });
+        }
+    }
+
+    /// What state has under an address is of no use and has to go.
+    pub fn depose_current(&mut self, address: &Address) {
+        if let Some(instance) = self.state.instances.remove(address) {
+            self.depose(address, instance);
         }
     }
 

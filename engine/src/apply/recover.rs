@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::model::Request;
-use super::stored::{attributes, tried, union};
+use super::stored::{attributes, tried, unconfirmed, union};
 use crate::address::Address;
 use crate::plan::{Live, Observation};
 use crate::resource::{Identity, Registry, ResourceType};
@@ -90,7 +90,7 @@ pub fn fold(
                 creations.push((at, pending));
                 continue;
             }
-            Verb::Update => fold_update(&mut folded, pending),
+            Verb::Update => fold_update(&mut folded, pending, circumstances.registry),
             Verb::Delete => fold_delete(&mut folded, pending, answers.get(&pending.token)),
         };
         done.insert(at, what);
@@ -109,7 +109,7 @@ pub fn fold(
         }
     }
     for (at, pending) in creations {
-        done.insert(at, leave_creation(pending, answers.get(&pending.token)));
+        done.insert(at, leave_creation(&folded, pending, answers.get(&pending.token)));
     }
     for (at, pending) in state.pending.iter().enumerate() {
         let Some(recovered) = done.get_mut(&at) else { continue };
@@ -129,6 +129,7 @@ pub fn fold(
 /// parent.
 pub(super) fn is_ours(live: &Live, pending: &Pending, state: &State, registry: &dyn Registry) -> bool {
     match live.owner.as_deref() {
+        _ if holder(live, pending, state).is_some() => false,
         Some(owner) => owner == state.lineage,
         None => {
             let known = |address: &Address, instance: &Instance| {
@@ -141,6 +142,27 @@ pub(super) fn is_ours(live: &Live, pending: &Pending, state: &State, registry: &
                 || belongs_to_parent(pending, state, registry)
         }
     }
+}
+
+/// Why what was found is not ours, or not the resource in question.
+pub(super) fn whose(live: &Live, pending: &Pending, state: &State) -> String {
+    match (holder(live, pending, state), live.owner.as_deref()) {
+        (Some(holder), _) => format!("state has it as {holder}"),
+        (None, Some(owner)) => format!("its s3stack:id tag names another state, {owner}"),
+        (None, None) => "it carries no s3stack:id tag".to_owned(),
+    }
+}
+
+/// The other address under which state has what was found.
+fn holder<'s>(live: &Live, pending: &Pending, state: &'s State) -> Option<&'s Address> {
+    let wanted = &pending.instance;
+    let same = |other: &Instance| {
+        (&other.type_name, &other.account, &other.region, &other.physical_id)
+            == (&wanted.type_name, &wanted.account, &wanted.region, &live.physical_id)
+    };
+    let known = state.instances.iter().chain(state.deposed.iter().map(|deposed| (&deposed.address, &deposed.instance)));
+    let mut others = known.filter(|(address, instance)| **address != pending.address && same(instance));
+    others.next().map(|(address, _)| address)
 }
 
 /// Whether the resource is an untaggable child of one of ours.
@@ -169,15 +191,16 @@ pub(super) fn found_instance(pending: &Pending, live: &Live, kind: Option<&dyn R
     known.extend(live.attributes.clone());
     instance.attributes = attributes(&known, kind);
     instance.managed = tried(&instance.managed, &live.managed);
+    unconfirmed(&mut instance.managed, &Map::new(), kind);
     instance.memory = tried(&instance.memory, &Map::new());
     instance.written_at = wall;
     instance
 }
 
-fn fold_update(state: &mut State, pending: &Pending) -> Recovered {
+fn fold_update(state: &mut State, pending: &Pending, registry: &dyn Registry) -> Recovered {
     let what = match state.instances.get_mut(&pending.address) {
         Some(instance) if instance.physical_id == pending.instance.physical_id => {
-            widen(instance, pending);
+            widen(instance, pending, registry.get(&pending.instance.type_name));
             "was being updated: the plan compares all that the update may have set"
         }
         _ => "was being updated and is no longer in state: nothing to do",
@@ -186,8 +209,10 @@ fn fold_update(state: &mut State, pending: &Pending) -> Recovered {
 }
 
 /// Adds to an instance what an update tried.
-fn widen(instance: &mut Instance, pending: &Pending) {
-    instance.managed = union(&instance.managed, &tried(&pending.instance.managed, &instance.managed));
+fn widen(instance: &mut Instance, pending: &Pending, kind: Option<&dyn ResourceType>) {
+    let mut tried = tried(&pending.instance.managed, &instance.managed);
+    unconfirmed(&mut tried, &instance.managed, kind);
+    instance.managed = union(&instance.managed, &tried);
     instance.waits_for.extend(pending.instance.waits_for.iter().cloned());
     instance.written_at = instance.written_at.max(pending.instance.written_at);
 }
@@ -217,14 +242,12 @@ fn fold_creation(state: &mut State, pending: &Pending, live: &Live, circumstance
     let id = live.physical_id.clone();
     let is_deposed = state.deposed.iter().any(|deposed| deposed.instance.physical_id == id);
     let held = state.instances.get(&pending.address);
-    let elsewhere = state.instances.iter().any(|(address, other)| {
-        *address != pending.address
-            && (&other.type_name, &other.account, &other.region, &other.physical_id)
-                == (&instance.type_name, &instance.account, &instance.region, &id)
-    });
     match held {
-        _ if elsewhere => {
-            recovered(pending, format!("had been made as {id}, which state has under another address"), false)
+        // Whether its creation was done, and what it told was passed on, nobody knows.
+        Some(known) if known.physical_id == id && is_spent(kind) => {
+            state.instances.remove(&pending.address);
+            state.deposed.push(Deposed { address: pending.address.clone(), instance });
+            recovered(pending, lost(&id), false)
         }
         Some(known) if known.physical_id == id => {
             instance.managed = union(&known.managed, &instance.managed);
@@ -235,10 +258,7 @@ fn fold_creation(state: &mut State, pending: &Pending, live: &Live, circumstance
         _ if is_deposed => recovered(pending, format!("had been made as {id}, which is to be deleted"), false),
         _ if is_spent(kind) => {
             state.deposed.push(Deposed { address: pending.address.clone(), instance });
-            let what = format!(
-                "had been made as {id}, but what AWS tells only once is lost: it will be deleted and made anew"
-            );
-            recovered(pending, what, false)
+            recovered(pending, lost(&id), false)
         }
         Some(known) if pending.before.get(REPLACES).and_then(Value::as_str) != Some(&known.physical_id) => {
             state.deposed.push(Deposed { address: pending.address.clone(), instance });
@@ -254,18 +274,18 @@ fn fold_creation(state: &mut State, pending: &Pending, live: &Live, circumstance
     }
 }
 
-fn leave_creation(pending: &Pending, answer: Option<&Observation>) -> Recovered {
+fn lost(id: &str) -> String {
+    format!("had been made as {id}, but what AWS tells only once may be lost: it will be deleted and made anew")
+}
+
+fn leave_creation(state: &State, pending: &Pending, answer: Option<&Observation>) -> Recovered {
     match answer {
         Some(Observation::Missing) => {
             recovered(pending, "was to be made and does not exist: nothing to take in", false)
         }
         Some(Observation::Found(live)) => {
-            let owner = live.owner.as_deref().map_or("it carries no s3stack:id tag".to_owned(), |owner| {
-                format!("its s3stack:id tag names another state, {owner}")
-            });
-            let what =
-                format!("was to be made; {} exists and is not ours ({owner}): it is left alone", live.physical_id);
-            recovered(pending, what, false)
+            let (id, how) = (&live.physical_id, whose(live, pending, state));
+            recovered(pending, format!("was to be made; {id} exists and is not it ({how}): it is left alone"), false)
         }
         Some(Observation::Foreign(how)) => recovered(
             pending,

@@ -8,8 +8,9 @@
 //! - Creations that can only be told apart by their parent's list go one after another.
 //!
 //! Where these contradict each other, first a replacement in the circle becomes delete-first (always possible, at the
-//! price of a gap), then deletions stop waiting for updates (AWS may refuse one; the next apply does it). What is still a
-//! circle after that is an error.
+//! price of a gap), then what comes back under its name stops waiting for the deletion of what pointed to it and is no child
+//! of it, then deletions stop waiting for updates, and last for deletions (AWS may refuse one; the next apply does it). What
+//! is still a circle after that is an error.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,12 +61,18 @@ pub(super) fn is_managed(change: &Change, path: &crate::address::Path, registry:
     property.unwrap_or(change.desired.contains_key(head) || !matches!(head, "protect" | "retain"))
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How much an operation needs another to come first; the weakest bonds in a circle are given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Bond {
+    /// What is deleted and comes back under its name waits for the deletion of something that pointed to it.
+    Weak,
+    /// A deletion waits for an update, a creation for its sibling's.
+    Loose,
+    /// A deletion waits for the deletion of what pointed to it. After an update of unknown effect, state has the old and
+    /// the new edges, and they may form a circle.
+    Pointed,
     /// Always holds.
     Firm,
-    /// A deletion waits for an update, a creation for its sibling's: given up where it closes a circle.
-    Loose,
 }
 
 struct Builder<'a> {
@@ -144,6 +151,16 @@ impl<'a> Builder<'a> {
         Some(old)
     }
 
+    /// Whether a resource is a child of another, by state.
+    fn is_child(&self, child: &Address, parent: &Address) -> bool {
+        let (Some(child), Some(parent)) = (self.state.instances.get(child), self.state.instances.get(parent)) else {
+            return false;
+        };
+        let property = self.registry.get(&child.type_name).and_then(|kind| kind.descriptor().parent);
+        let Some(named) = property.and_then(|property| child.managed.get(property)) else { return false };
+        named.as_str() == Some(&parent.physical_id) || parent.attributes.values().any(|value| value == named)
+    }
+
     fn lay(&self) -> Result<(Vec<Operation>, BTreeMap<(usize, usize), Bond>), ApplyError> {
         let mut operations = Vec::new();
         let mut makes_of: BTreeMap<&Address, usize> = BTreeMap::new();
@@ -178,9 +195,7 @@ impl<'a> Builder<'a> {
         let mut tie = |after: usize, before: usize, bond: Bond| {
             if after != before && !self.dropped.contains(&(after, before)) {
                 let known = bonds.entry((after, before)).or_insert(bond);
-                if bond == Bond::Firm {
-                    *known = Bond::Firm;
-                }
+                *known = bond.max(*known);
             }
         };
         for (address, make) in &makes_of {
@@ -214,19 +229,26 @@ impl<'a> Builder<'a> {
         for (delete, address) in gone.chain(deposed.iter().map(|(delete, address, _)| (*delete, *address))) {
             let is_deposed = deletes_of.get(address) != Some(&delete);
             for other in self.pointers.get(address).into_iter().flatten().copied() {
+                let comes_back = !is_deposed && self.first.contains(address);
                 if let Some(before) = deletes_of.get(other) {
-                    tie(delete, *before, Bond::Firm);
+                    let bond = match (self.is_child(other, address), comes_back) {
+                        (true, _) => Bond::Firm,
+                        (false, true) => Bond::Weak,
+                        (false, false) => Bond::Pointed,
+                    };
+                    tie(delete, *before, bond);
                 }
                 let still = self.plan.changes.get(other).is_some_and(|change| change.waits_for.contains(address));
-                if let Some(before) = makes_of.get(other)
-                    && !(still && !is_deposed && self.first.contains(address))
+                // Of what is replaced, the old one pointed here, and that is deleted.
+                if let (Some(before), false) = (makes_of.get(other), deletes_of.contains_key(other))
+                    && !(still && comes_back)
                 {
                     tie(delete, *before, Bond::Loose);
                 }
             }
             for (before, _, instance) in &deposed {
                 if instance.waits_for.contains(address) {
-                    tie(delete, *before, Bond::Firm);
+                    tie(delete, *before, Bond::Pointed);
                 }
             }
         }
@@ -291,17 +313,13 @@ impl<'a> Builder<'a> {
             self.first.extend(flipped);
             return Ok(());
         }
-        let loose: Vec<(usize, usize)> = bonds
-            .iter()
-            .filter(|((after, before), bond)| {
-                **bond == Bond::Loose && members.contains(after) && members.contains(before)
-            })
-            .map(|(edge, _)| *edge)
-            .collect();
-        if loose.is_empty() {
+        let within = |edge: &(usize, usize)| members.contains(&edge.0) && members.contains(&edge.1);
+        let weakest = bonds.iter().filter(|(edge, _)| within(edge)).map(|(_, bond)| *bond).min();
+        let Some(weakest) = weakest.filter(|bond| *bond < Bond::Firm) else {
             return Err(ApplyError::Cycle(path(operations, members)));
-        }
-        self.dropped.extend(loose);
+        };
+        let given_up = bonds.iter().filter(|(edge, bond)| within(edge) && **bond == weakest).map(|(edge, _)| *edge);
+        self.dropped.extend(given_up);
         Ok(())
     }
 }

@@ -99,6 +99,18 @@ pub(super) fn union(applied: &Map, tried: &Map) -> Map {
     both
 }
 
+/// Marks what AWS never tells and was not confirmed: with the value that was tried in its place, the next plan would take it
+/// for applied. What is as it was in `old` was not tried.
+pub(super) fn unconfirmed(map: &mut Map, old: &Map, kind: Option<&dyn ResourceType>) {
+    let Some(kind) = kind else { return };
+    for (name, value) in map.iter_mut() {
+        let is_write_only = kind.schema().properties.get(name).is_some_and(|property| property.write_only);
+        if is_write_only && old.get(name) != Some(value) {
+            *value = Value::map([("$unconfirmed", Value::from(true))]);
+        }
+    }
+}
+
 /// What was tried, as far as it is known now: what is unknown is taken from what AWS has, or left out where that is a
 /// secret or nothing.
 pub(super) fn tried(map: &Map, live: &Map) -> Map {

@@ -14,6 +14,8 @@ pub struct Origin {
     runs: Vec<Run>,
     /// Where the content ends, before the closing quotes; relative to the token.
     end: usize,
+    /// How many bytes stand before the decoded text that the file does not have.
+    lead: usize,
 }
 
 /// A stretch of decoded text: copied byte by byte where both lengths agree, else one escape.
@@ -35,12 +37,18 @@ impl Origin {
     pub fn of_toml_string(span: Span) -> Self {
         let raw = span.file.text.get(span.start..span.end).unwrap_or_default();
         let Decoded { runs, end, .. } = decode(raw);
-        Self { span: Some(span), runs, end }
+        Self { span: Some(span), runs, end, lead: 0 }
     }
 
     /// The origin of a text that stands in no file: its diagnostics have no place.
     pub fn nowhere() -> Self {
-        Self { span: None, runs: Vec::new(), end: 0 }
+        Self { span: None, runs: Vec::new(), end: 0, lead: 0 }
+    }
+
+    /// The same for a text that begins with `lead` bytes which the file does not have, such as the `${` of a bare
+    /// reference.
+    pub fn led_by(self, lead: usize) -> Self {
+        Self { lead, ..self }
     }
 
     /// The whole token, quotes included.
@@ -50,6 +58,7 @@ impl Origin {
 
     /// The place in the file of a range of the decoded text.
     pub fn span(&self, decoded: Range<usize>) -> Option<Span> {
+        let decoded = decoded.start.saturating_sub(self.lead)..decoded.end.saturating_sub(self.lead);
         let start = self.start(decoded.start);
         let end = if decoded.end > decoded.start { self.stop(decoded.end) } else { start };
         self.span.as_ref().map(|span| span.part(start, end.max(start)))

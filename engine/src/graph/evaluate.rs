@@ -20,6 +20,9 @@ use crate::value::{Map, Unknown, Value};
 /// One thing that is evaluated: a property or attribute of a resource.
 type Slot = (Address, String);
 
+/// Most properties and attributes that may wait for each other in a row: each takes some of the program's stack.
+const MAX_CHAIN: usize = 100;
+
 /// Evaluates a stack.
 pub struct Evaluator<'a> {
     pub inputs: &'a Inputs<'a>,
@@ -146,6 +149,18 @@ impl<'a> Evaluator<'a> {
                     .at(span)
                     .on(address)
                     .help("write one of these values out"),
+            );
+            return poison(address, name);
+        }
+        if self.under_way.borrow().len() >= MAX_CHAIN {
+            self.report(
+                Diagnostic::error(
+                    "S3S-E05",
+                    format!("{address} is at the end of a chain of {MAX_CHAIN} values made from each other"),
+                )
+                .at(self.blocks.get(address).map(|block| block.span.clone()))
+                .on(address)
+                .help("make these values from a variable instead"),
             );
             return poison(address, name);
         }

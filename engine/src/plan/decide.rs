@@ -215,6 +215,10 @@ impl<'a> Planner<'a> {
                 change.action = Action::Create;
                 change.seen_missing = observation.is_some();
             }
+            // Another resource of this stack has the name and gives it up: taking it over would take what is deleted.
+            (None, Some(Observation::Found(live))) if self.is_held_elsewhere(address, node, live) => {
+                change.action = Action::Create;
+            }
             (None, Some(Observation::Found(live))) => {
                 let ours = live.owner.as_deref() == Some(&self.state.lineage);
                 if !ours && node.import.is_none() && !self.belongs_to_parent(kind, node) {
@@ -311,6 +315,7 @@ impl<'a> Planner<'a> {
         self.settle_identity(change, live, node);
         self.rewrite_what_is_bound(kind, node, made, live, change);
         remember(node, instance, change);
+        self.mark(kind, live, change);
         let renamed = matches!(&node.physical_id, Value::String(id) if *id != instance.physical_id);
         if renamed && !change.differences.iter().any(|difference| difference.replaces) {
             let property = kind.descriptor().naming.map_or(kind.descriptor().physical_id, |naming| naming.property);
@@ -360,6 +365,20 @@ impl<'a> Planner<'a> {
             }
         } else if !change.differences.is_empty() {
             change.action = Action::Update;
+        }
+    }
+
+    /// Adds the owner's mark where a resource of ours lacks it: a create was cut short before it was put on, or somebody
+    /// took it off. A bulk answer may not tell tags, so only a point read counts.
+    fn mark(&self, kind: &dyn ResourceType, live: &Live, change: &mut Change) {
+        if kind.descriptor().taggable && !live.hint && live.owner.is_none() {
+            change.differences.push(Difference {
+                path: Path::of("tags").key("s3stack:id"),
+                from: Value::Null,
+                to: self.state.lineage.clone().into(),
+                cause: Cause::Drift,
+                replaces: false,
+            });
         }
     }
 
@@ -427,6 +446,16 @@ impl<'a> Planner<'a> {
                 .get(parent)
                 .zip(self.graph.and_then(|graph| graph.nodes.get(parent)))
                 .is_some_and(|(instance, node)| self.keeps_name(node, &instance.physical_id))
+    }
+
+    /// Whether state has what was found under another address.
+    fn is_held_elsewhere(&self, address: &Address, node: &Node, live: &Live) -> bool {
+        let holder = |instance: &Instance| {
+            instance.type_name == address.type_name.as_str()
+                && instance.physical_id == live.physical_id
+                && (node.region.is_empty() || instance.region == node.region)
+        };
+        self.state.instances.values().any(holder)
     }
 
     fn belongs_to_parent(&self, kind: &dyn ResourceType, node: &Node) -> bool {

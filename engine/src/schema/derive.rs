@@ -52,6 +52,18 @@ fn words(list: Option<&Json>) -> Vec<String> {
     list.and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect()
 }
 
+fn constants(schema: &Json) -> Option<Vec<String>> {
+    let choices = schema.get("oneOf")?.as_array()?;
+    let mut found = Vec::new();
+    for choice in choices {
+        match choice.get("enum") {
+            Some(list) => found.extend(words(Some(list))),
+            None => found.push(text(choice, "const")?),
+        }
+    }
+    Some(found)
+}
+
 fn property(schema: &Json, required: bool, at: &str) -> Result<Property, DeriveError> {
     let removal = match schema.get("x-removal") {
         None => Removal::Reset(Value::Null),
@@ -95,6 +107,10 @@ fn shape(schema: &Json, at: &str) -> Result<Shape, DeriveError> {
             attribute: filled("attribute"),
             literal: filled("literal"),
         }));
+    }
+    // An enum whose words are documented is a choice of constants.
+    if let Some(words) = constants(schema) {
+        return Ok(Shape::String(StringRules { allowed: words, ..Default::default() }));
     }
     // An optional field of an enum or struct is `anyOf [it, null]`; the model says "optional" by `required`.
     if let Some(any) = schema.get("anyOf").and_then(Json::as_array) {
@@ -183,6 +199,7 @@ mod tests {
     enum Mode {
         #[serde(rename = "AES256")]
         Sse,
+        /// With a key.
         #[serde(rename = "aws:kms")]
         Kms,
     }

@@ -96,7 +96,10 @@ pub fn check(shape: &Shape, value: &Value, path: &Path, problems: &mut Vec<Probl
     if matches!(value, Value::Unknown(_)) {
         return;
     }
-    let mismatch = || Problem::new("S3S-V2", path, format!("expected {}, found {}", shape.describe(), value.kind()));
+    let mismatch = || Problem {
+        help: quotes(shape, value).map(str::to_owned),
+        ..Problem::new("S3S-V2", path, format!("expected {}, found {}", shape.describe(), value.kind()))
+    };
     match (shape, value) {
         (Shape::String(rules), Value::String(text)) => string(rules, text, path, problems),
         (Shape::Bool, Value::Bool(_)) | (Shape::Document, Value::Map(_) | Value::List(_)) => {}
@@ -161,6 +164,17 @@ pub fn check(shape: &Shape, value: &Value, path: &Path, problems: &mut Vec<Probl
             ),
         },
         _ => problems.push(mismatch()),
+    }
+}
+
+/// What to do about quotes, where they are all that is wrong.
+fn quotes(shape: &Shape, value: &Value) -> Option<&'static str> {
+    match (shape, value) {
+        (Shape::String(_), Value::Integer(_) | Value::Float(_) | Value::Bool(_)) => Some("put quotes round it"),
+        (Shape::Bool, Value::String(text)) if matches!(text.as_str(), "true" | "false") => Some("take the quotes away"),
+        (Shape::Number { .. }, Value::String(text)) if text.parse::<f64>().is_ok() => Some("take the quotes away"),
+        (Shape::List(_) | Shape::Set(_), Value::String(_)) => Some("put brackets round it: [\"…\"]"),
+        _ => None,
     }
 }
 

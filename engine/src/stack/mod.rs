@@ -52,6 +52,7 @@ mod tests;
 pub use evaluate::{ScopeAt, evaluate, evaluate_at, evaluate_table};
 pub use load::{Types, load};
 pub use model::*;
+pub use sections::check_setting;
 pub use syntax::{MAX_BYTES, MAX_DEPTH, MAX_VALUES};
 
 /// Most diagnostics that one reading of a stack gives; nobody reads more, and making each costs.

@@ -54,6 +54,13 @@ impl Node {
         }
     }
 
+    /// Whether there is no expression in it, keys included.
+    pub fn is_literal(&self) -> bool {
+        let mut literal = !matches!(self.kind, NodeKind::Broken);
+        self.texts(&Path::default(), &mut |_, template| literal &= template.is_literal());
+        literal
+    }
+
     /// The table, if this is one.
     pub fn table(&self) -> Option<&Table> {
         match &self.kind {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use indexmap::map::Entry as Slot;
 
-use super::model::{Entry, Node, NodeKind, Table};
 use super::draft::{Document, Draft, DraftKind, DraftTable};
+use super::model::{Entry, Node, NodeKind, Table};
 use super::syntax::{self, Budget};
 use super::{MAX_DIAGNOSTICS, syntax_error};
 use crate::diagnostic::{Diagnostics, SourceFile, Span};

@@ -80,30 +80,34 @@ impl<'a> Names<'a> {
         };
         match (root.as_str(), early) {
             ("var", _) => self.variable(name),
-            ("env", _) if traversal.segments.len() > 1 => {
-                Some(Diagnostic::error("S3S-R1", "`env` is the environment's name, a text, and has nothing in it")
-                    .help("write `env` alone, or `var.NAME` for a value that differs by environment"))
-            }
+            ("env", _) if traversal.segments.len() > 1 => Some(
+                Diagnostic::error("S3S-R1", "`env` is the environment's name, a text, and has nothing in it")
+                    .help("write `env` alone, or `var.NAME` for a value that differs by environment"),
+            ),
             ("env", _) => None,
             (root, _) if LATER.contains(&root) => {
                 let span = traversal.span.clone();
                 Some(span.map_or_else(|| Diagnostic::error("S3S-P10", ""), |span| later(&format!("`{root}`"), &span)))
             }
-            (root, Some(section)) if ROOTS.contains(&root) || self.services.contains(root) => {
-                Some(Diagnostic::error("S3S-R5", format!("`{root}` cannot be named in {section}"))
+            (root, Some(section)) if ROOTS.contains(&root) || self.services.contains(root) => Some(
+                Diagnostic::error("S3S-R5", format!("`{root}` cannot be named in {section}"))
                     .note("these are read before anything else is known")
-                    .help("use `var` or `env`"))
-            }
+                    .help("use `var` or `env`"),
+            ),
             ("stack", None) => one_of("stack", name, &["name"]),
             ("aws", None) => one_of("aws", name, &AWS),
             ("self", None) => match place {
                 Place::Block(_, schema) => match steps.get(1..) {
-                    Some([]) | None => Some(Diagnostic::error("S3S-R1", "`self` needs a property or an attribute")
-                        .help("write `self.NAME`")),
+                    Some([]) | None => Some(
+                        Diagnostic::error("S3S-R1", "`self` needs a property or an attribute")
+                            .help("write `self.NAME`"),
+                    ),
                     Some(rest) => member("self", schema, rest),
                 },
-                _ => Some(Diagnostic::error("S3S-R5", "`self` is the block an expression stands in, and here is none")
-                    .help("write the resource's address")),
+                _ => Some(
+                    Diagnostic::error("S3S-R5", "`self` is the block an expression stands in, and here is none")
+                        .help("write the resource's address"),
+                ),
             },
             (root, None) if self.services.contains(root) => self.resource(&steps),
             (root, _) => {
@@ -144,8 +148,10 @@ impl<'a> Names<'a> {
                 Step::Index(_) => None,
             });
             let written = written.collect::<Vec<_>>().join(".");
-            return Some(Diagnostic::error("S3S-R1", format!("`{written}` is no address"))
-                .help("write `service.type.name`, such as `s3.bucket.data`"));
+            return Some(
+                Diagnostic::error("S3S-R1", format!("`{written}` is no address"))
+                    .help("write `service.type.name`, such as `s3.bucket.data`"),
+            );
         };
         let type_name = format!("{service}.{kind}");
         let Some(schema) = self.types.schema(&type_name) else {
@@ -200,10 +206,12 @@ fn one_of(root: &str, name: Option<&str>, known: &[&str]) -> Option<Diagnostic> 
 
 /// Checks the steps after a resource: a property or an attribute, and as far into it as its shape is known.
 fn member(resource: &str, schema: &Schema, steps: &[Step]) -> Option<Diagnostic> {
-    let Some((first, rest)) = steps.split_first() else { return None };
+    let (first, rest) = steps.split_first()?;
     let Step::Key(name) = first else {
-        return Some(Diagnostic::error("S3S-R4", format!("{resource} is one resource, not a list"))
-            .help(format!("write `{resource}.NAME`")));
+        return Some(
+            Diagnostic::error("S3S-R4", format!("{resource} is one resource, not a list"))
+                .help(format!("write `{resource}.NAME`")),
+        );
     };
     let missing = |what: &str, name: &str, known: Vec<&str>| {
         let help = match did_you_mean(name, known.iter().copied()) {
@@ -226,7 +234,7 @@ fn member(resource: &str, schema: &Schema, steps: &[Step]) -> Option<Diagnostic>
         {
             return missing(&what, key, fields.keys().map(String::as_str).collect());
         }
-        let Some(inner) = shape.step(step) else { return None };
+        let inner = shape.step(step)?;
         shape = &inner.shape;
         if let Step::Key(key) = step {
             what = format!("{what}.{key}");
@@ -332,9 +340,7 @@ fn reference_rules(shape: &Shape) -> Option<&ReferenceRules> {
     }
 }
 
-/// The text as an expression, with every place in it where the text has it.
-pub(super) fn expression(text: &str, token: &Span) -> Option<Template> {
-    // `${` takes the place of the quote and of the byte before it, which is there: a value stands after `=`, `[` or `,`.
-    let shifted = Span { file: token.file.clone(), start: token.start.saturating_sub(1), end: token.end };
-    Template::parse(&format!("${{{text}}}"), &Origin::of_toml_string(shifted)).ok()
+/// The text as an expression, with every place in it where the file has it.
+fn expression(text: &str, token: &Span) -> Option<Template> {
+    Template::parse(&format!("${{{text}}}"), &Origin::of_toml_string(token.clone()).led_by(2)).ok()
 }

@@ -10,7 +10,9 @@ use super::variables::types::{self, ParsedType};
 use super::{MAX_DIAGNOSTICS, blocks, sketch};
 use crate::address::Path;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
+use crate::schema::validate::{self, Problem};
 use crate::schema::{Items, Property, Shape, StringRules};
+use crate::value::Value;
 
 /// The sections there are, those of later versions too.
 pub(super) const SECTIONS: [&str; 9] =
@@ -91,6 +93,45 @@ fn fields<const N: usize>(list: [(&str, Shape); N], required: &[&str]) -> IndexM
 const REGION: &str = "^[a-z]{2,}(-[a-z]+)+-[0-9]+$";
 const ACCOUNT_ID: &str = "^[0-9]{12}$";
 
+/// What `[stack]` may hold.
+fn settings_fields() -> IndexMap<String, Property> {
+    fields(
+        [
+            ("name", text(Some("^[a-z][a-z0-9-]*$"))),
+            ("region", text(Some(REGION))),
+            ("tags", tags()),
+            ("requires", text(Some("^[<>=^~*0-9]"))),
+            ("account_id", text(Some(ACCOUNT_ID))),
+            ("id", text(None)),
+        ],
+        &["name"],
+    )
+}
+
+/// What is wrong with a setting of `[stack]` or `[env]` now that its expressions are evaluated; what is literal was
+/// checked when the stack was loaded, and is not told again.
+pub fn check_setting(name: &str, node: &Node, value: &Value) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    let Some(property) = settings_fields().shift_remove(name).filter(|_| !node.is_literal()) else { return found };
+    let mut problems = Vec::new();
+    match value {
+        Value::Null if property.required => {
+            problems.push(Problem::new("S3S-V3", &Path::default(), "it is null").help("give it a value"));
+        }
+        Value::Null => {}
+        value => validate::check(&property.shape, value, &Path::default(), &mut problems),
+    }
+    for problem in problems {
+        let diagnostic =
+            Diagnostic::error(problem.code, format!("`{name}`: {}", problem.message)).at(node.span.clone());
+        found.push(match problem.help {
+            Some(help) => diagnostic.help(help),
+            None => diagnostic,
+        });
+    }
+    found
+}
+
 /// Reads sections into a stack.
 struct Section<'a> {
     headers: &'a [Span],
@@ -137,17 +178,7 @@ impl Section<'_> {
 
     fn settings(&mut self, entry: Entry, stack: &mut Stack) {
         let Some((mut table, span)) = self.table("stack", entry) else { return };
-        let known = fields(
-            [
-                ("name", text(Some("^[a-z][a-z0-9-]*$"))),
-                ("region", text(Some(REGION))),
-                ("tags", tags()),
-                ("requires", text(Some("^[<>=^~*0-9]"))),
-                ("account_id", text(Some(ACCOUNT_ID))),
-                ("id", text(None)),
-            ],
-            &["name"],
-        );
+        let known = settings_fields();
         self.check("[stack]", &span, &table, &known);
         self.written_out(&table, &["requires", "id"]);
         let mut take = |key: &str| table.shift_remove(key).map(|entry| entry.node);

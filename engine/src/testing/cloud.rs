@@ -1,7 +1,7 @@
 //! A cloud in memory. Its verbs take several steps, so that a process that dies between two of them leaves something half
 //! made; it is stricter than AWS about order and names.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::store::CANARY;
 use super::types::{ATTACHMENT, BUCKET, CREDENTIAL, Fakes, KEY, first_properties};
@@ -37,6 +37,8 @@ pub struct Cloud {
     pub objects: BTreeMap<Key, Object>,
     /// The objects after each step, for bulk answers that lag.
     past: VecDeque<BTreeMap<Key, Object>>,
+    /// What may be deleted although something other than a child names it: it comes back under the same name.
+    pub yielding: BTreeSet<Key>,
     /// How many steps bulk answers lag behind.
     pub lag: usize,
     made: u32,
@@ -295,13 +297,13 @@ impl Cloud {
             return Stepped::Returned(Err(fault(FaultKind::NotFound, "it is gone")));
         };
         let arn = object.attributes.get("arn").cloned();
+        let yields = self.yielding.contains(&key);
         let names_it = |other: &Object| {
+            let text = |name: &str| other.properties.get(name).and_then(Value::as_str);
             let peers = other.properties.get("peers").and_then(Value::as_list).unwrap_or_default();
-            arn.as_ref().is_some_and(|arn| peers.contains(arn))
-                || key.0 == BUCKET
-                    && ["bucket", "log_target"]
-                        .iter()
-                        .any(|name| other.properties.get(*name).and_then(Value::as_str) == Some(&key.1))
+            let is_child = key.0 == BUCKET && text("bucket") == Some(&key.1);
+            let is_target = key.0 == BUCKET && text("log_target") == Some(&key.1);
+            is_child || !yields && (is_target || arn.as_ref().is_some_and(|arn| peers.contains(arn)))
         };
         if let Some((other, _)) = self.objects.iter().find(|(other, object)| **other != key && names_it(object)) {
             return Stepped::Returned(Err(fault(FaultKind::Dependency, &format!("{} depends on {}", other.1, key.1))));

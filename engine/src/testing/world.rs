@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cloud::{Cloud, Object};
+use super::cloud::{Cloud, Key, Object};
 use super::driver::{Course, run};
 use super::faults::Schedule;
 use super::stack::Stack;
 use super::store::Store;
 use super::types::{CREDENTIAL, Fakes};
+use crate::address::Address;
 use crate::apply::recover::{Circumstances, Recovered, fold, questions};
 use crate::apply::{Apply, ApplyError, Options};
 use crate::diagnostic::Diagnostics;
@@ -24,13 +25,15 @@ pub struct World {
     pub cloud: Cloud,
     /// Where the state is.
     pub store: Store,
+    /// What happened so far, for findings.
+    pub log: Vec<String>,
     runs: u32,
 }
 
 impl Default for World {
     fn default() -> Self {
         let state = State::new("lineage-1".into(), "stack".into(), "default".into());
-        Self { cloud: Cloud::default(), store: Store::new(&state), runs: 0 }
+        Self { cloud: Cloud::default(), store: Store::new(&state), log: Vec::new(), runs: 0 }
     }
 }
 
@@ -79,22 +82,21 @@ impl World {
         loop {
             let graph = stack.map(|stack| stack.graph(state, &made));
             let mut observations: BTreeMap<_, _> = BTreeMap::new();
-            let inputs = |observations| Inputs {
-                graph: graph.as_ref(),
-                state,
-                observations,
-                registry: &Fakes,
-                facts: &facts,
-                destroy: stack.is_none(),
-                seal: &seal,
+            let inputs = |observations: &BTreeMap<Address, Observation>, ask: &mut dyn FnMut(&Inputs<'_>)| {
+                let graph = graph.as_ref();
+                let (registry, destroy) = (&Fakes, stack.is_none());
+                ask(&Inputs { graph, state, observations, registry, facts: &facts, destroy, seal: &seal });
             };
-            for question in first_questions(&inputs(&observations)) {
+            let mut asked = Vec::new();
+            inputs(&observations, &mut |inputs| asked = first_questions(inputs));
+            for question in asked {
                 let answer = self.cloud.sweep(&question);
                 observations.insert(question.address.clone(), answer);
             }
             let mut confirmed = BTreeSet::new();
             loop {
-                let again = follow_up(&inputs(&observations), &confirmed);
+                let mut again = Vec::new();
+                inputs(&observations, &mut |inputs| again = follow_up(inputs, &confirmed));
                 if again.is_empty() {
                     break;
                 }
@@ -104,7 +106,9 @@ impl World {
                     observations.insert(question.address, answer);
                 }
             }
-            let plan = plan(&inputs(&observations))?;
+            let mut planned = None;
+            inputs(&observations, &mut |inputs| planned = Some(plan(inputs)));
+            let plan = planned.expect("it was planned")?;
             let now = remade(&plan);
             if now.is_subset(&made) {
                 return Ok(plan);
@@ -117,7 +121,10 @@ impl World {
     pub fn apply(&mut self, stack: Option<&Stack>, schedule: &Schedule) -> Result<Course, Diagnostics> {
         self.store.heal();
         let (state, recovered) = self.recovered();
+        self.log.extend(recovered.iter().map(|recovered| format!("recovery: {}", recovered.what)));
         let plan = self.plan(stack, &state)?;
+        let changes = plan.changes.values().filter(|change| change.action != Action::NoOp);
+        self.log.extend(changes.map(|change| format!("plan: {} {:?}", change.address, change.action)));
         Ok(self.carry_out(plan, state, !recovered.is_empty(), schedule).expect("the plan can be applied"))
     }
 
@@ -147,11 +154,18 @@ impl World {
                 Some((change.address.clone(), before))
             })
             .collect();
+        self.cloud.yielding = yielding(&plan);
         let options =
             Options { registry: &Fakes, seal: &seal, parallelism: schedule.parallelism.max(1), recovered, before };
         let mut apply = Apply::new(plan, state, run_id, options)?;
         let schedule = Schedule { parallelism: schedule.parallelism.max(1), ..schedule.clone() };
-        Ok(run(&mut apply, &mut self.cloud, &mut self.store, &schedule))
+        let course = run(&mut apply, &mut self.cloud, &mut self.store, &schedule);
+        self.log.extend(course.trace.iter().cloned());
+        self.log.push(match &course.ended {
+            super::driver::Ended::Done(_) => "end".into(),
+            super::driver::Ended::Crashed => "crash".into(),
+        });
+        Ok(course)
     }
 
     /// Says what is not as `stack` wants it, in cloud or state.
@@ -202,6 +216,28 @@ impl World {
         }
         found
     }
+}
+
+/// What a plan deletes and makes again under its name, and what must follow because it names that.
+fn yielding(plan: &Plan) -> BTreeSet<Key> {
+    let replaced = plan.changes.values().filter(|change| matches!(change.action, Action::Replace { .. }));
+    let replaced: Vec<_> = replaced.collect();
+    let mut first: BTreeSet<&Address> = BTreeSet::new();
+    loop {
+        let before = first.len();
+        for change in &replaced {
+            let follows = change.waits_for.iter().any(|other| first.contains(other));
+            if change.action == (Action::Replace { delete_first: true }) || follows {
+                first.insert(&change.address);
+            }
+        }
+        if first.len() == before {
+            break;
+        }
+    }
+    let old =
+        replaced.iter().filter(|change| first.contains(&change.address)).filter_map(|change| change.before.as_ref());
+    old.map(|old| (old.type_name.clone(), old.physical_id.clone())).collect()
 }
 
 fn is_ours(object: &Object, lineage: &str) -> bool {

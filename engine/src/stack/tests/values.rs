@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use insta::assert_snapshot;
 
 use super::super::variables::{EarlyScope, Given, Resolved, Variables, resolve};
-use super::super::{evaluate, evaluate_at, evaluate_table};
+use super::super::{check_setting, evaluate, evaluate_at, evaluate_table};
 use super::{file, lines, loaded};
 use crate::address::{Address, Path, Step};
 use crate::diagnostic::{Diagnostic, Span};
@@ -273,4 +273,30 @@ fn settings_are_evaluated_with_variables_and_the_environment() {
     let scope = EarlyScope { variables: &variables, environment: "dev" };
     let bucket = &stack.backend.unwrap().body["bucket"].node;
     assert_eq!(evaluate(bucket, &scope, &Budget::default()).unwrap(), Value::from("x-dev"));
+}
+
+#[test]
+fn settings_are_checked_again_once_they_are_evaluated() {
+    let stack = super::load(
+        &[file("stack.toml", "[stack]\nname = \"${var.n}\"\nregion = \"${null}\"\n[var]\nn = \"Not a name\"\n")],
+        &super::types(),
+    );
+    let settings = stack.0.unwrap().settings;
+    let said = |name: &str, node: &Option<super::Node>, value: Value| {
+        lines(&check_setting(name, node.as_ref().unwrap(), &value))
+    };
+    assert_snapshot!(said("name", &settings.name, "Not a name".into()), @r#"error[S3S-V8]: `name`: "Not a name" does not match ^[a-z][a-z0-9-]*$ at stack.toml:2:8"#);
+    assert_snapshot!(said("name", &settings.name, Value::Null), @"error[S3S-V3]: `name`: it is null at stack.toml:2:8; give it a value");
+    assert_eq!(said("name", &settings.name, "fine".into()), "");
+    assert_eq!(said("region", &settings.region, Value::Null), "");
+}
+
+#[test]
+fn what_loading_told_is_not_told_again() {
+    let text = "[stack]\nname = \"x\"\n[var]\na = \"${var.none}${aws.region}\"\nc = \"${var.a}\"\n[var.b]\ntype = \"number\"\ndefault = \"three\"\n";
+    let (stack, told) = super::load(&[file("stack.toml", text)], &super::types());
+    assert_eq!(told.0.len(), 3, "{}", lines(&told));
+    let (variables, again) = resolve(&stack.unwrap(), &given());
+    assert_eq!(lines(&again), "");
+    assert!(variables.0.is_empty());
 }

@@ -123,6 +123,13 @@ fn schema_is_told_with_place_and_next_step() {
     assert_snapshot!(said("[s3.bucket.a]\nversioning = \"on\"\n"), @r#"error[S3S-V2]: expected true or false, found a string at stack.toml:3:14 in s3.bucket.a versioning"#);
     // Text round an expression where a bool must be.
     assert_snapshot!(said("[var]\nx = true\n[s3.bucket.a]\nversioning = \"x${var.x}\"\n"), @r#"error[S3S-V2]: expected true or false, found a string with an expression in it at stack.toml:5:14 in s3.bucket.a versioning; write the expression alone: "${…}""#);
+    // Quotes that are too many and too few.
+    assert_snapshot!(said("[s3.bucket.a]\nversioning = \"true\"\nname = 3\n[sqs.queue.a]\nretention = \"60\"\n[sns.topic.a]\nsubscriptions = \"x\"\n"), @r#"
+    error[S3S-V2]: expected true or false, found a string at stack.toml:3:14 in s3.bucket.a versioning; take the quotes away
+    error[S3S-V2]: expected a string, found a number at stack.toml:4:8 in s3.bucket.a name; put quotes round it
+    error[S3S-V2]: expected a whole number, found a string at stack.toml:6:13 in sqs.queue.a retention; take the quotes away
+    error[S3S-V2]: expected a list of documents, found a string at stack.toml:8:17 in sns.topic.a subscriptions; put brackets round it: ["…"]
+    "#);
     // A word that is not allowed.
     assert_snapshot!(said("[s3.bucket.a]\nencryption = \"AES265\"\n"), @r#"error[S3S-V7]: "AES265" is not one of "AES256", "aws:kms" at stack.toml:3:14 in s3.bucket.a encryption; did you mean "AES256"?"#);
     // A missing property.
@@ -210,7 +217,7 @@ fn reserved_is_told_with_place_and_next_step() {
     assert_snapshot!(said("[s3.bucket.b]\ndepends_on = [\"s3.bucket\", \"${s3.bucket.b}\", 3]\n"), @r#"
     error[S3S-P8]: `s3.bucket` is not an address: expected `service.type.name`, optionally after `module.name.` and before `["key"]` at stack.toml:3:15 in s3.bucket.b; write the address of a block of this stack
     error[S3S-P8]: `${s3.bucket.b}` must be written out, without expressions at stack.toml:3:28 in s3.bucket.b; write the bare name, such as "s3.bucket.data"
-    error[S3S-V2]: expected a string, found a number at stack.toml:3:46 in s3.bucket.b depends_on[2]
+    error[S3S-V2]: expected a string, found a number at stack.toml:3:46 in s3.bucket.b depends_on[2]; put quotes round it
     "#);
     // A dependency on itself.
     assert_snapshot!(said("[s3.bucket.b]\ndepends_on = \"s3.bucket.b\"\n"), @r#"error[S3S-P8]: a block cannot name itself here at stack.toml:3:14 in s3.bucket.b; take it out"#);
@@ -229,7 +236,7 @@ fn reserved_is_told_with_place_and_next_step() {
     // A move from what is still there.
     assert_snapshot!(said("[s3.bucket.a]\n[s3.bucket.b]\nmoved_from = \"s3.bucket.a\"\n"), @r#"error[S3S-P8]: s3.bucket.a cannot be where this comes from: it is still in the stack at stack.toml:4:14 in s3.bucket.b; rename the block, or take `moved_from` out"#);
     // An import that is no text.
-    assert_snapshot!(said("[s3.bucket.b]\nimport = 3\n"), @r#"error[S3S-V2]: expected a string, found a number at stack.toml:3:10 in s3.bucket.b import"#);
+    assert_snapshot!(said("[s3.bucket.b]\nimport = 3\n"), @r#"error[S3S-V2]: expected a string, found a number at stack.toml:3:10 in s3.bucket.b import; put quotes round it"#);
     // Findings allowed badly.
     assert_snapshot!(said("[s3.bucket.b]\nallow = { T10 = \"x\", S3S-T11 = \" \", S3S-T12 = \"known\" }\n"), @r#"
     error[S3S-P8]: `T10` is not the code of a finding at stack.toml:3:11 in s3.bucket.b; write it as `check` shows it, such as S3S-T10

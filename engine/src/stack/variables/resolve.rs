@@ -203,6 +203,13 @@ impl Resolution<'_> {
             return;
         }
         let at = place(&candidate).cloned();
+        // Loading the stack told what is wrong with a literal default.
+        let told = matches!(&candidate, Candidate::Node(node) if source == Source::Default && node.is_literal())
+            && self.misfits(variable, &candidate);
+        if told {
+            self.failed.insert(name.to_owned());
+            return;
+        }
         match self.value(variable, candidate) {
             Ok(value) => {
                 self.found.0.insert(name.to_owned(), Resolved { value, source });
@@ -210,7 +217,10 @@ impl Resolution<'_> {
             Err(errors) => {
                 self.failed.insert(name.to_owned());
                 let definition = Some(variable.span.clone()).filter(|_| source != Source::Default);
-                for error in errors.0 {
+                // Loading the stack told which names in it mean nothing.
+                let in_stack = matches!(source, Source::Default | Source::Environment(_));
+                let told = |error: &Diagnostic| in_stack && matches!(error.code, "S3S-R2" | "S3S-R5");
+                for error in errors.0.into_iter().filter(|error| !told(error)) {
                     let error = match error.code {
                         "S3S-V13" => Diagnostic {
                             message: match source {
@@ -229,6 +239,16 @@ impl Resolution<'_> {
                     self.diagnostics.push(error.at(span));
                 }
             }
+        }
+    }
+
+    /// Whether a literal does not even have the variable's type.
+    fn misfits(&mut self, variable: &Variable, candidate: &Candidate) -> bool {
+        let Candidate::Node(node) = candidate else { return false };
+        let scope = EarlyScope { variables: &self.found, environment: self.environment };
+        match evaluate(node, &scope, &self.budget) {
+            Ok(value) => types::fit(value, &variable.shape, &Path::default()).is_err(),
+            Err(_) => true,
         }
     }
 
