@@ -108,7 +108,9 @@ async fn under_lease(
 ) -> Result<u8, Error> {
     deployment.refresh_state().await?;
     let began = Instant::now();
+    let working = ui.working("reading AWS");
     let planned = deployment.plan(order.destroy, Some(keeper)).await?;
+    drop(working);
     ui.recovered(&planned.recovered);
     ui.plan(deployment, &planned, began.elapsed());
     let whole = planned.plan.unplanned.is_empty();
@@ -130,7 +132,7 @@ async fn under_lease(
         let watch = &mut |event: &Event| progress.event(event);
         deployment.apply(planned, keeper.clone(), order.command, signals.stop(), watch).await?
     };
-    ui.summary(&summary, deployment, began.elapsed());
+    ui.summary(&summary, order.command, deployment, began.elapsed());
     if summary.is_success() && !order.destroy {
         ui.outputs(&deployment.project.stack, &summary.outputs);
     }

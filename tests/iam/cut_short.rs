@@ -1,0 +1,1 @@
+//! cut_short
