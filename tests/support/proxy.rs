@@ -59,6 +59,15 @@ impl Reply {
         Self { status, headers: headers.into(), body }
     }
 
+    /// An error as IAM and STS write it.
+    pub fn query(status: u16, code: &str) -> Self {
+        let body = format!(
+            "<ErrorResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><Error><Type>Sender</Type><Code>{code}</Code>\
+             <Message>made up by the proxy</Message></Error><RequestId>PROXY1</RequestId></ErrorResponse>"
+        );
+        Self { body, ..Self::xml(status, code) }
+    }
+
     /// An error as the JSON services write it.
     pub fn json(status: u16, code: &str) -> Self {
         let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amzn-requestid", "PROXY1")]
