@@ -99,11 +99,21 @@ async fn a_sensitive_variable_is_found_nowhere() {
         run(&["state", "show", "s3.bucket.data"]).await.exits(0);
         run(&["state", "show", "s3.object.token", "--json"]).await.exits(0);
         // It got where it belongs.
-        let body = stack.s3().await.get_object().bucket(format!("secret-data-{}", stack.account)).key("token").send().await;
+        let body =
+            stack.s3().await.get_object().bucket(format!("secret-data-{}", stack.account)).key("token").send().await;
         let body = body.unwrap().body.collect().await.unwrap().into_bytes();
         assert_eq!(body, format!("token is {CANARY}"), "{way}");
         // Drift shows both values of what changed, and this one is a secret.
-        stack.s3().await.put_object().bucket(format!("secret-data-{}", stack.account)).key("token").body(vec![1].into()).send().await.unwrap();
+        stack
+            .s3()
+            .await
+            .put_object()
+            .bucket(format!("secret-data-{}", stack.account))
+            .key("token")
+            .body(vec![1].into())
+            .send()
+            .await
+            .unwrap();
         run(&["plan", "--detailed-exitcode", "-vvv"]).await.exits(2);
         run(&["apply", "--yes", "-vvv", "--json"]).await.exits(0);
         run(&["destroy", "--yes", "-vvv"]).await.exits(1);
@@ -148,7 +158,8 @@ async fn an_answer_that_repeats_a_secret_does_not_tell_it() {
     use crate::support::proxy::{Action, Reply};
     let stack = Stack::new(TEXT).await;
     let mut echo = Reply::xml(400, "InvalidTag");
-    echo.body = echo.body.replace("made up by the proxy", &format!("The TagValue {CANARY} you have provided is invalid"));
+    echo.body =
+        echo.body.replace("made up by the proxy", &format!("The TagValue {CANARY} you have provided is invalid"));
     stack.proxy.always(|request| request.method == "PUT", Action::Refuse(echo));
     let ran = stack.run(&["apply", "--yes", "-vvv", "--var", &format!("token={CANARY}")]).await.exits(1);
     let ran = ran.says(&["InvalidTag"]);
