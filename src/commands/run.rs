@@ -42,7 +42,7 @@ pub async fn reach(global: &Global, folder: &Path, ui: &Ui) -> Result<Reach, Err
 
 async fn destination(global: &Global, folder: &Path, ui: &Ui) -> Result<Destination, Error> {
     if let Some(url) = &global.local_endpoint {
-        let endpoint = Endpoint { url: url.clone(), account_id: DEFAULT_ACCOUNT_ID.into(), certificate: None };
+        let endpoint = Endpoint { url: url.clone(), account_id: emulated_account(), certificate: None };
         return Ok(Destination::Local(endpoint));
     }
     if !global.local {
@@ -57,6 +57,15 @@ async fn destination(global: &Global, folder: &Path, ui: &Ui) -> Result<Destinat
             Err(Error::refused("S3S-B3", format!("the local AWS could not be started: {error}"), "try again"))
         }
     }
+}
+
+/// The account to be in an emulator: emulators take a twelve-digit access key id as the caller's account, and so does
+/// whoever sets one.
+fn emulated_account() -> String {
+    std::env::var("AWS_ACCESS_KEY_ID")
+        .ok()
+        .filter(|id| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit()))
+        .unwrap_or_else(|| DEFAULT_ACCOUNT_ID.into())
 }
 
 /// What an apply or destroy needs beyond the stack.

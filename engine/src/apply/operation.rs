@@ -270,7 +270,7 @@ impl Apply<'_> {
             }
             FaultKind::Uncertain => self.fail(at, fault, true),
             // State has what there is of it.
-            _ if is_identified => self.fail(at, fault, false),
+            _ if is_identified => self.fail_half_made(at, fault),
             // Nobody can look any more.
             FaultKind::Expired => self.fail(at, fault, true),
             _ if self.is_stopping() => self.fail(at, fault, true),
@@ -280,6 +280,16 @@ impl Apply<'_> {
             }
             _ => self.go_on(at, Step::Look(Why::Failed(fault))),
         }
+    }
+
+    /// A create failed after its resource was recorded. What AWS told only once is lost with it: then it is of no use.
+    fn fail_half_made(&mut self, at: usize, fault: Fault) {
+        if let Some(address) = self.tasks.get(at).map(|task| task.operation.address.clone())
+            && is_spent(self.options.registry.get(address.type_name.as_str()))
+        {
+            self.record.depose_current(&address);
+        }
+        self.fail(at, fault, false);
     }
 
     fn looked(&mut self, at: usize, why: Why, observation: Observation) {

@@ -249,6 +249,13 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// What state has under an address is of no use and has to go.
+    pub fn depose_current(&mut self, address: &Address) {
+        if let Some(instance) = self.state.instances.remove(address) {
+            self.depose(address, instance);
+        }
+    }
+
     /// Puts a resource under its address; another one that is there still has to be deleted.
     fn place(&mut self, address: Address, instance: Instance) {
         let id = instance.physical_id.clone();

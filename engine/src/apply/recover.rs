@@ -243,6 +243,12 @@ fn fold_creation(state: &mut State, pending: &Pending, live: &Live, circumstance
     let is_deposed = state.deposed.iter().any(|deposed| deposed.instance.physical_id == id);
     let held = state.instances.get(&pending.address);
     match held {
+        // Whether its creation was done, and what it told was passed on, nobody knows.
+        Some(known) if known.physical_id == id && is_spent(kind) => {
+            state.instances.remove(&pending.address);
+            state.deposed.push(Deposed { address: pending.address.clone(), instance });
+            recovered(pending, lost(&id), false)
+        }
         Some(known) if known.physical_id == id => {
             instance.managed = union(&known.managed, &instance.managed);
             instance.waits_for.extend(known.waits_for.iter().cloned());
@@ -252,10 +258,7 @@ fn fold_creation(state: &mut State, pending: &Pending, live: &Live, circumstance
         _ if is_deposed => recovered(pending, format!("had been made as {id}, which is to be deleted"), false),
         _ if is_spent(kind) => {
             state.deposed.push(Deposed { address: pending.address.clone(), instance });
-            let what = format!(
-                "had been made as {id}, but what AWS tells only once is lost: it will be deleted and made anew"
-            );
-            recovered(pending, what, false)
+            recovered(pending, lost(&id), false)
         }
         Some(known) if pending.before.get(REPLACES).and_then(Value::as_str) != Some(&known.physical_id) => {
             state.deposed.push(Deposed { address: pending.address.clone(), instance });
@@ -269,6 +272,10 @@ fn fold_creation(state: &mut State, pending: &Pending, live: &Live, circumstance
             recovered(pending, format!("was being made and exists as {id}: it is taken into state"), false)
         }
     }
+}
+
+fn lost(id: &str) -> String {
+    format!("had been made as {id}, but what AWS tells only once may be lost: it will be deleted and made anew")
 }
 
 fn leave_creation(state: &State, pending: &Pending, answer: Option<&Observation>) -> Recovered {

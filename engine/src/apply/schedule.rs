@@ -9,8 +9,8 @@
 //!
 //! Where these contradict each other, first a replacement in the circle becomes delete-first (always possible, at the
 //! price of a gap), then what comes back under its name stops waiting for the deletion of what pointed to it and is no child
-//! of it, then deletions stop waiting for updates (AWS may refuse one; the next apply does it). What is still a circle
-//! after that is an error.
+//! of it, then deletions stop waiting for updates, and last for deletions (AWS may refuse one; the next apply does it). What
+//! is still a circle after that is an error.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -68,6 +68,9 @@ enum Bond {
     Weak,
     /// A deletion waits for an update, a creation for its sibling's.
     Loose,
+    /// A deletion waits for the deletion of what pointed to it. After an update of unknown effect, state has the old and
+    /// the new edges, and they may form a circle.
+    Pointed,
     /// Always holds.
     Firm,
 }
@@ -228,8 +231,12 @@ impl<'a> Builder<'a> {
             for other in self.pointers.get(address).into_iter().flatten().copied() {
                 let comes_back = !is_deposed && self.first.contains(address);
                 if let Some(before) = deletes_of.get(other) {
-                    let weak = comes_back && !self.is_child(other, address);
-                    tie(delete, *before, if weak { Bond::Weak } else { Bond::Firm });
+                    let bond = match (self.is_child(other, address), comes_back) {
+                        (true, _) => Bond::Firm,
+                        (false, true) => Bond::Weak,
+                        (false, false) => Bond::Pointed,
+                    };
+                    tie(delete, *before, bond);
                 }
                 let still = self.plan.changes.get(other).is_some_and(|change| change.waits_for.contains(address));
                 // Of what is replaced, the old one pointed here, and that is deleted.
@@ -241,7 +248,7 @@ impl<'a> Builder<'a> {
             }
             for (before, _, instance) in &deposed {
                 if instance.waits_for.contains(address) {
-                    tie(delete, *before, Bond::Firm);
+                    tie(delete, *before, Bond::Pointed);
                 }
             }
         }
