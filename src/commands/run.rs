@@ -37,7 +37,7 @@ pub async fn open(global: &Global, path: &Path, ui: &mut Ui) -> Result<Deploymen
 /// How AWS is reached for a stack in a folder; starts the local AWS if it is asked for.
 pub async fn reach(global: &Global, folder: &Path, ui: &Ui) -> Result<Reach, Error> {
     let destination = destination(global, folder, ui).await?;
-    Ok(Reach { destination, parallelism: global.parallelism.map(usize::from), observer: ui.observer() })
+    Ok(Reach { destination, parallelism: global.parallelism.map(usize::from), observer: ui.observer(), ..Reach::default() })
 }
 
 async fn destination(global: &Global, folder: &Path, ui: &Ui) -> Result<Destination, Error> {
