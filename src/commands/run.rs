@@ -42,7 +42,7 @@ pub async fn reach(global: &Global, folder: &Path, ui: &Ui) -> Result<Reach, Err
 
 async fn destination(global: &Global, folder: &Path, ui: &Ui) -> Result<Destination, Error> {
     if let Some(url) = &global.local_endpoint {
-        let endpoint = Endpoint { url: url.clone(), account_id: DEFAULT_ACCOUNT_ID.into(), certificate: None };
+        let endpoint = Endpoint { url: url.clone(), account_id: emulated_account(), certificate: None };
         return Ok(Destination::Local(endpoint));
     }
     if !global.local {
@@ -57,6 +57,15 @@ async fn destination(global: &Global, folder: &Path, ui: &Ui) -> Result<Destinat
             Err(Error::refused("S3S-B3", format!("the local AWS could not be started: {error}"), "try again"))
         }
     }
+}
+
+/// The account to be in an emulator: emulators take a twelve-digit access key id as the caller's account, and so does
+/// whoever sets one.
+fn emulated_account() -> String {
+    std::env::var("AWS_ACCESS_KEY_ID")
+        .ok()
+        .filter(|id| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit()))
+        .unwrap_or_else(|| DEFAULT_ACCOUNT_ID.into())
 }
 
 /// What an apply or destroy needs beyond the stack.
@@ -99,7 +108,9 @@ async fn under_lease(
 ) -> Result<u8, Error> {
     deployment.refresh_state().await?;
     let began = Instant::now();
+    let working = ui.working("reading AWS");
     let planned = deployment.plan(order.destroy, Some(keeper)).await?;
+    drop(working);
     ui.recovered(&planned.recovered);
     ui.plan(deployment, &planned, began.elapsed());
     let whole = planned.plan.unplanned.is_empty();
@@ -121,7 +132,7 @@ async fn under_lease(
         let watch = &mut |event: &Event| progress.event(event);
         deployment.apply(planned, keeper.clone(), order.command, signals.stop(), watch).await?
     };
-    ui.summary(&summary, deployment, began.elapsed());
+    ui.summary(&summary, order.command, deployment, began.elapsed());
     if summary.is_success() && !order.destroy {
         ui.outputs(&deployment.project.stack, &summary.outputs);
     }

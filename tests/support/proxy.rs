@@ -59,6 +59,15 @@ impl Reply {
         Self { status, headers: headers.into(), body }
     }
 
+    /// An error as IAM and STS write it.
+    pub fn query(status: u16, code: &str) -> Self {
+        let body = format!(
+            "<ErrorResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><Error><Type>Sender</Type><Code>{code}</Code>\
+             <Message>made up by the proxy</Message></Error><RequestId>PROXY1</RequestId></ErrorResponse>"
+        );
+        Self { body, ..Self::xml(status, code) }
+    }
+
     /// An error as the JSON services write it.
     pub fn json(status: u16, code: &str) -> Self {
         let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amzn-requestid", "PROXY1")]
@@ -187,6 +196,16 @@ impl Proxy {
     /// Every request so far.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.log.lock().unwrap().iter().map(|(request, _)| request.clone()).collect()
+    }
+
+    /// What upstream answered to the request of that index, once it has.
+    pub fn status(&self, index: usize) -> Option<u16> {
+        self.shared.log.lock().unwrap().get(index).and_then(|(_, status)| *status)
+    }
+
+    /// Forgets the rules; the log stays.
+    pub fn behave(&self) {
+        self.shared.rules.lock().unwrap().clear();
     }
 
     /// How many requests there were so far that `fits`.
