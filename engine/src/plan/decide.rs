@@ -455,7 +455,8 @@ impl<'a> Planner<'a> {
                 && instance.physical_id == live.physical_id
                 && (node.region.is_empty() || instance.region == node.region)
         };
-        self.state.instances.values().any(holder)
+        let deposed = self.state.deposed.iter().map(|deposed| &deposed.instance);
+        self.state.instances.values().chain(deposed).any(holder)
     }
 
     fn belongs_to_parent(&self, kind: &dyn ResourceType, node: &Node) -> bool {

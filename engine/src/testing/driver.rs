@@ -44,7 +44,7 @@ pub struct Course {
 
 /// Runs an apply to its end.
 pub fn run(apply: &mut Apply<'_>, cloud: &mut Cloud, store: &mut Store, schedule: &Schedule) -> Course {
-    let lineage = store.state().lineage;
+    let lineage = store.state().lineage.clone();
     let mut course =
         Course { ended: Ended::Crashed, calls: 0, writes: 0, events: Vec::new(), steps: 0, trace: Vec::new() };
     let mut now = Duration::ZERO;
