@@ -52,3 +52,16 @@ role = "iam.role.writer"
 [output]
 data = "${s3.bucket.data.arn}"
 "#;
+
+/// One bucket without a name of its own.
+pub const BUCKET: &str = r#"
+[stack]
+name   = "live"
+region = "us-east-1"
+
+[s3.bucket.data]
+versioning = true
+
+[s3.bucket.data.tags]
+Purpose = "test"
+"#;

@@ -136,7 +136,11 @@ pub fn writes(request: &Request) -> bool {
     let service = request.header("authorization").and_then(|value| value.split('/').nth(3)).unwrap_or_default();
     let of_backend = ["/state/", "/lease/", "/history/", "/steps/", "/digest-key/"];
     match service {
-        "s3" => request.method != "GET" && request.method != "HEAD" && !of_backend.iter().any(|part| request.path.contains(part)),
+        "s3" => {
+            request.method != "GET"
+                && request.method != "HEAD"
+                && !of_backend.iter().any(|part| request.path.contains(part))
+        }
         _ => {
             let body = String::from_utf8_lossy(&request.body).into_owned();
             let action = body.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap_or_default().to_owned();
@@ -246,7 +250,8 @@ impl Stack {
         let ran = self.run(arguments).await;
         assert_eq!(ran.code, Some(1), "{ran}");
         assert!(ran.stderr.contains("[S3S-"), "no diagnostic: {ran}");
-        let written: Vec<String> = self.proxy.requests()[before..].iter().filter(|one| writes(one)).map(described).collect();
+        let written: Vec<String> =
+            self.proxy.requests()[before..].iter().filter(|one| writes(one)).map(described).collect();
         assert_eq!(written, Vec::<String>::new(), "{ran}");
         ran
     }
