@@ -23,6 +23,9 @@ pub fn open_project(global: &Global, path: &Path, ui: &mut Ui) -> Result<Project
         variables: global.variables.clone(),
         variable_files: global.variable_files.clone(),
     })?;
+    let secrets: Vec<_> =
+        project.variables.0.values().map(|one| one.value.clone()).filter(|value| value.is_sensitive()).collect();
+    ui.hide(&secrets);
     ui.diagnostics(&project.warnings);
     Ok(project)
 }

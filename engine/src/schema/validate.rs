@@ -89,10 +89,15 @@ fn object(fields: &IndexMap<String, Property>, value: &Value, path: &Path, probl
 
 /// Checks one value against one shape.
 pub fn check(shape: &Shape, value: &Value, path: &Path, problems: &mut Vec<Problem>) {
-    let value = match value {
-        Value::Secret(secret) => secret.expose(),
-        value => value,
-    };
+    if let Value::Secret(secret) = value {
+        let mut found = Vec::new();
+        check(shape, secret.expose(), path, &mut found);
+        // What is wrong may be told, but not with what: messages and paths hold parts of the value.
+        problems.extend(found.first().map(|problem| {
+            Problem::new(problem.code, path, format!("the secret value here is not {}", shape.describe()))
+        }));
+        return;
+    }
     if matches!(value, Value::Unknown(_)) {
         return;
     }
@@ -280,6 +285,16 @@ mod tests {
             ]
         );
         assert_eq!(problems[2].help.as_deref(), Some("did you mean `versioning`?"));
+    }
+
+    #[test]
+    fn a_secret_that_does_not_fit_is_not_told() {
+        let secret = |value: Value| Value::Secret(crate::value::Secret::new(value));
+        for wrong in [Value::from("canary"), Value::map([("canary", Value::from("canary"))])] {
+            let problems = validate(&schema(), &Value::map([("name", Value::from("abc")), ("versioning", secret(wrong))]));
+            assert_eq!(problems.len(), 1);
+            assert!(!format!("{problems:?}").contains("canary"), "{problems:?}");
+        }
     }
 
     #[test]
