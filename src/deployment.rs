@@ -18,7 +18,7 @@ use s3stack_engine::state::{Run, State};
 use s3stack_engine::value::{Map, Value};
 use tokio::sync::watch;
 
-use crate::aws::{Clients, Observer};
+use crate::aws::{Clients, Observer, Policy};
 use crate::backend::clock::SystemClock;
 use crate::backend::file::FileStore;
 use crate::backend::lease::{Claim, Keeper};
@@ -52,6 +52,8 @@ pub struct Reach {
     pub parallelism: Option<usize>,
     /// Hears of every call, for `-v`.
     pub observer: Option<Observer>,
+    /// How patient retries are.
+    pub policy: Policy,
 }
 
 /// A stack with its account and its state.
@@ -98,6 +100,7 @@ impl Reach {
             local_account: local.map(|endpoint| endpoint.account_id.clone()),
             parallelism: self.parallelism,
             observer: self.observer.clone(),
+            policy: self.policy,
             ..Default::default()
         }
     }

@@ -23,7 +23,9 @@ async fn a_stack_lives_in_a_bucket_from_init_to_destroy() {
     let versioning = s3.get_bucket_versioning().bucket(&bucket).send().await.unwrap();
     assert_eq!(versioning.status.unwrap().as_str(), "Enabled");
     assert!(s3.get_public_access_block().bucket(&bucket).send().await.is_ok());
-    assert!(s3.get_bucket_policy().bucket(&bucket).send().await.unwrap().policy.unwrap().contains("aws:SecureTransport"));
+    assert!(
+        s3.get_bucket_policy().bucket(&bucket).send().await.unwrap().policy.unwrap().contains("aws:SecureTransport")
+    );
 
     stack.apply().await;
     stack.settled().await;

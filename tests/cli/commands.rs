@@ -120,7 +120,8 @@ async fn what_pipes_read_is_data_and_nothing_else() {
     let stack = Stack::new(TEXT).await;
     let ran = stack.ok(&["apply", "--yes", "--json"]).await;
     for line in ran.stdout.lines() {
-        let event: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}\n{ran}"));
+        let event: serde_json::Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}\n{ran}"));
         assert!(event.is_object(), "{line}");
     }
     for line in stack.ok(&["plan", "--json"]).await.stdout.lines() {

@@ -73,7 +73,9 @@ async fn a_file_that_is_no_plan_is_refused() {
     let good = stack.read("saved.s3plan");
     let other_tool = good.replacen("\"tool\": \"", "\"tool\": \"9.", 1).replacen("\"tool\":\"", "\"tool\":\"9.", 1);
     assert_ne!(other_tool, good);
-    for wrong in [other_tool, String::new(), "{}".into(), "[1]".into(), good[..good.len() / 2].into(), "[".repeat(200_000)] {
+    for wrong in
+        [other_tool, String::new(), "{}".into(), "[1]".into(), good[..good.len() / 2].into(), "[".repeat(200_000)]
+    {
         stack.write("saved.s3plan", &wrong);
         stack.refused(APPLY).await.says(&["saved.s3plan"]);
     }

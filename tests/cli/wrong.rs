@@ -10,7 +10,7 @@ struct Wrong(&'static str, usize, &'static [&'static str]);
 
 const FILES: &[Wrong] = &[
     // TOML itself.
-    Wrong("[s3.bucket.a\n", 4, &["TOML"]),
+    Wrong("[s3.bucket.a\n", 4, &["unclosed table", "]"]),
     Wrong("[s3.bucket.a]\nversioning = tru\n", 5, &["true"]),
     Wrong("[s3.bucket.a]\n[s3.bucket.a]\n", 5, &["s3.bucket.a"]),
     Wrong("[s3.bucket.a]\nversioning = true\nversioning = true\n", 6, &["versioning"]),
@@ -21,7 +21,8 @@ const FILES: &[Wrong] = &[
     Wrong("[s3.bucket.a]\nversionning = true\n", 5, &["versionning", "did you mean `versioning`"]),
     Wrong("[s3.bucket.a.lifecycle.x]\nexpiraton = { days = 1 }\n", 5, &["expiraton", "did you mean `expiration`"]),
     Wrong("[s3.bucket.a]\ntags = { A = \"${uper(\"x\")}\" }\n", 5, &[]),
-    Wrong("[s3.bucket.a]\ntags = { A = \"${uper('x')}\" }\n", 5, &["uper", "did you mean", "upper"]),
+    Wrong("[s3.bucket.a]\ntags = { A = \"${uper('x')}\" }\n", 5, &["double quotes"]),
+    Wrong("[s3.bucket.a]\ntags = { A = '${uper(\"x\")}' }\n", 5, &["uper", "did you mean", "upper"]),
     Wrong("[s3.bucket.a]\n[output]\nx = \"${s3.bucket.a.arm}\"\n", 6, &["arm", "did you mean", "arn"]),
     Wrong("[output]\nx = \"${s3.bucket.a.arn}\"\n", 5, &["s3.bucket.a"]),
     Wrong("[output]\nx = \"${var.nope}\"\n", 5, &["nope"]),
@@ -39,7 +40,11 @@ const FILES: &[Wrong] = &[
     Wrong("[s3.bucket.a]\nownership = \"BucketOwnerEnforce\"\n", 5, &["did you mean \"BucketOwnerEnforced\""]),
     Wrong("[s3.bucket.a.lifecycle.x]\nexpiration = { days = -1 }\n", 5, &["-1", "out of range"]),
     Wrong("[s3.bucket]\nname = \"x\"\n", 5, &["s3.bucket"]),
-    Wrong("[iam.role.r]\ntrust = [\"ec2.amazonaws.com\"]\npolicies = [\"s3.bucket.a\"]\n[s3.bucket.a]\n", 6, &["s3.bucket.a"]),
+    Wrong(
+        "[iam.role.r]\ntrust = [\"ec2.amazonaws.com\"]\npolicies = [\"s3.bucket.a\"]\n[s3.bucket.a]\n",
+        6,
+        &["s3.bucket.a"],
+    ),
     // Expressions.
     Wrong("[s3.bucket.a]\ntags = { A = \"${1/0}\" }\n", 5, &["zero"]),
     Wrong("[s3.bucket.a]\ntags = { A = \"${var.x\" }\n", 5, &["}"]),
@@ -47,11 +52,23 @@ const FILES: &[Wrong] = &[
     Wrong("[s3.bucket.a]\ntags = { A = \"${tonumber('x')}\" }\n", 5, &["number"]),
     Wrong("[s3.bucket.a]\ntags = { A = \"${[1, 2][7]}\" }\n", 5, &["7"]),
     // Cycles.
-    Wrong("[s3.bucket.a]\ndepends_on = [\"s3.bucket.b\"]\n[s3.bucket.b]\ndepends_on = [\"s3.bucket.a\"]\n", 5, &["s3.bucket.a", "s3.bucket.b"]),
+    Wrong(
+        "[s3.bucket.a]\ndepends_on = [\"s3.bucket.b\"]\n[s3.bucket.b]\ndepends_on = [\"s3.bucket.a\"]\n",
+        4,
+        &["s3.bucket.a", "s3.bucket.b"],
+    ),
     Wrong("[var]\na = \"${var.a}\"\n", 5, &["var.a"]),
-    Wrong("[s3.bucket.a]\nname = \"${s3.bucket.b.name}\"\n[s3.bucket.b]\nname = \"${s3.bucket.a.name}\"\n", 5, &["s3.bucket.a", "s3.bucket.b"]),
+    Wrong(
+        "[s3.bucket.a]\nname = \"${s3.bucket.b.name}\"\n[s3.bucket.b]\nname = \"${s3.bucket.a.name}\"\n",
+        5,
+        &["s3.bucket.a", "s3.bucket.b"],
+    ),
     // Names.
-    Wrong("[s3.bucket.a]\nname = \"one-name\"\n[s3.bucket.b]\nname = \"one-name\"\n", 7, &["one-name", "s3.bucket.a", "s3.bucket.b"]),
+    Wrong(
+        "[s3.bucket.a]\nname = \"one-name\"\n[s3.bucket.b]\nname = \"one-name\"\n",
+        7,
+        &["one-name", "s3.bucket.a", "s3.bucket.b"],
+    ),
     Wrong("[s3.bucket.a]\nname = \"Has_Upper\"\n", 5, &["Has_Upper"]),
     Wrong("[s3.bucket.a]\nname = \"ab\"\n", 5, &["3"]),
     Wrong("[s3.bucket.a]\nname = \"192.168.0.1\"\n", 5, &["192.168.0.1"]),
@@ -60,7 +77,11 @@ const FILES: &[Wrong] = &[
     Wrong("[iam.role.r]\nname = \"has blank\"\ntrust = [\"ec2.amazonaws.com\"]\n", 5, &["has blank"]),
     Wrong("[s3.bucket.a]\ntags = { \"aws:x\" = \"y\" }\n", 5, &["aws:"]),
     // Policies that are none.
-    Wrong("[iam.policy.p.statements.A]\nactions = [\"s3:GetObject\"]\neffect = \"Alow\"\nresources = \"*\"\n", 6, &["Alow", "did you mean", "Allow"]),
+    Wrong(
+        "[iam.policy.p.statements.A]\nactions = [\"s3:GetObject\"]\neffect = \"Alow\"\nresources = \"*\"\n",
+        6,
+        &["Alow", "did you mean", "Allow"],
+    ),
     Wrong("[iam.policy.p.statements.A]\nactions = [\"GetObject\"]\nresources = \"*\"\n", 5, &["GetObject"]),
     Wrong("[iam.policy.p]\nstatements = { file = \"none.json\" }\n", 5, &["none.json"]),
     Wrong("[iam.policy.p]\nstatements = { file = \"text.json\" }\n", 5, &["text.json"]),
@@ -72,7 +93,7 @@ const FILES: &[Wrong] = &[
     Wrong("[iam.policy.p]\nstatements = { file = \"link.json\" }\n", 5, &["link.json"]),
     // Variables.
     Wrong("[var.x]\ntype = \"string\"\n", 4, &["x", "--var"]),
-    Wrong("[var.x]\ndefault = 1\nmin = 5\n", 4, &["5"]),
+    Wrong("[var.x]\ndefault = 1\nmin = 5\n", 5, &["5"]),
     Wrong("[var.x]\ntype = \"sting\"\n", 5, &["sting"]),
     Wrong("[env.prod]\nvar.nope = 1\n", 5, &["nope"]),
     // The head.
@@ -98,10 +119,15 @@ async fn each_mistake_is_refused_with_its_place_and_a_next_step() {
             let ran = stack.refused(&[command]).await;
             let text = ran.text().split_whitespace().collect::<Vec<_>>().join(" ");
             let place = format!("stack.toml:{line}:");
-            let missing: Vec<&str> = [place.as_str()].into_iter().chain(words.iter().copied()).filter(|word| !text.contains(word)).collect();
+            let missing: Vec<&str> =
+                [place.as_str()].into_iter().chain(words.iter().copied()).filter(|word| !text.contains(word)).collect();
             let wordy = !ran.stderr.contains("help:");
             if !missing.is_empty() || wordy {
-                failures.push(format!("=== {body}missing {missing:?}{}\n{}", if wordy { ", no next step" } else { "" }, ran.stderr));
+                failures.push(format!(
+                    "=== {body}missing {missing:?}{}\n{}",
+                    if wordy { ", no next step" } else { "" },
+                    ran.stderr
+                ));
                 break;
             }
         }
@@ -131,7 +157,8 @@ async fn nesting_without_end_is_refused_in_no_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_mistakes_come_at_once() {
-    let stack = Stack::new(&format!("{HEAD}[s3.bucket.a]\nversionning = true\n[s3.bucket.b]\nname = 7\n[s3.bukket.c]\n")).await;
+    let stack =
+        Stack::new(&format!("{HEAD}[s3.bucket.a]\nversionning = true\n[s3.bucket.b]\nname = 7\n[s3.bukket.c]\n")).await;
     let ran = stack.refused(&["validate"]).await;
     ran.says(&["stack.toml:5:", "stack.toml:7:", "stack.toml:8:", "3 errors"]);
 }
@@ -156,8 +183,8 @@ async fn a_newer_tool_is_asked_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_given_and_not_declared_is_told() {
-    let stack = Stack::new(&format!("{HEAD}[var]\nname = \"x\"\n")).await;
+    let stack = Stack::new(&format!("{HEAD}[var]\nname = \"x\"\n[env.prod]\n")).await;
     stack.refused(&["plan", "--var", "nmae=y"]).await.says(&["nmae", "did you mean", "name"]);
     stack.refused(&["plan", "--var-file", "nowhere.toml"]).await.says(&["nowhere.toml"]);
-    stack.refused(&["plan", "--env", "prd"]).await.says(&["prd"]);
+    stack.refused(&["plan", "--env", "prd"]).await.says(&["prd", "did you mean", "--env prod"]);
 }
