@@ -188,7 +188,7 @@ impl Calls {
                 clients.stop();
             }
         });
-        Reach { destination: stage.destination(), observer: Some(observer), parallelism: None }
+        Reach { destination: stage.destination(), observer: Some(observer), ..Reach::default() }
     }
 
     /// Counts from here.
