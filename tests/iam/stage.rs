@@ -67,6 +67,19 @@ impl Stage {
         self.open(&Reach { destination: self.destination(), ..Reach::default() }).await.state.lineage
     }
 
+    /// The ARNs of all there is of IAM in the account.
+    pub async fn everything(&self) -> Vec<String> {
+        let iam = self.iam().await;
+        let mut found = Vec::new();
+        let roles = iam.list_roles().send().await.unwrap().roles;
+        found.extend(roles.into_iter().map(|one| one.arn));
+        let policies = iam.list_policies().scope(aws_sdk_iam::types::PolicyScopeType::Local).send().await.unwrap();
+        found.extend(policies.policies.unwrap_or_default().into_iter().filter_map(|one| one.arn));
+        let profiles = iam.list_instance_profiles().send().await.unwrap().instance_profiles;
+        found.extend(profiles.into_iter().map(|one| one.arn));
+        found
+    }
+
     fn destination(&self) -> Destination {
         let endpoint = Endpoint { url: self.endpoint.clone(), account_id: self.account.clone(), certificate: None };
         Destination::Local(endpoint)
@@ -76,11 +89,6 @@ impl Stage {
     pub fn write(&self, text: &str) {
         let text = format!("[stack]\nname = \"t\"\nregion = \"eu-west-1\"\n\n{text}");
         std::fs::write(self.folder.path().join("stack.toml"), text).unwrap();
-    }
-
-    /// Writes another file of the stack's folder.
-    pub fn file(&self, name: &str, text: &str) {
-        std::fs::write(self.folder.path().join(name), text).unwrap();
     }
 
     async fn open(&self, reach: &Reach) -> Deployment {
@@ -180,7 +188,7 @@ impl Calls {
                 clients.stop();
             }
         });
-        Reach { destination: stage.destination(), observer: Some(observer), parallelism: None }
+        Reach { destination: stage.destination(), observer: Some(observer), ..Reach::default() }
     }
 
     /// Counts from here.

@@ -33,7 +33,10 @@ pub(super) struct Operation {
     pub verb: Verb,
     /// For a delete: what is deleted.
     pub old: Option<Instance>,
-    /// For a create: whether it takes the place of one that is deleted afterwards.
+    /// For a delete: whether something else is then made under its name. That waits until state says that the old one is
+    /// gone: otherwise recovery could not tell the new one from it.
+    pub frees_name: bool,
+    /// For a create: the physical id of what it replaces and what is deleted afterwards.
     pub supersedes: Option<String>,
     /// The operations that come before this one.
     pub waits_for: Vec<usize>,
@@ -108,6 +111,12 @@ pub(super) fn build(plan: &Plan, state: &State, registry: &dyn Registry) -> Resu
     }
 }
 
+/// What binds operations: the first comes before the second.
+type Bonds = BTreeMap<(usize, usize), Bond>;
+
+/// What makes a thing one thing in AWS: type, account, region, physical id.
+type PhysicalKey<'a> = (&'a str, &'a str, &'a str, &'a str);
+
 impl<'a> Builder<'a> {
     /// A replacement whose old name another resource takes over deletes first.
     fn make_way(&mut self) {
@@ -161,7 +170,7 @@ impl<'a> Builder<'a> {
         named.as_str() == Some(&parent.physical_id) || parent.attributes.values().any(|value| value == named)
     }
 
-    fn lay(&self) -> Result<(Vec<Operation>, BTreeMap<(usize, usize), Bond>), ApplyError> {
+    fn lay(&self) -> Result<(Vec<Operation>, Bonds), ApplyError> {
         let mut operations = Vec::new();
         let mut makes_of: BTreeMap<&Address, usize> = BTreeMap::new();
         let mut deletes_of: BTreeMap<&Address, usize> = BTreeMap::new();
@@ -191,6 +200,7 @@ impl<'a> Builder<'a> {
             })
             .collect();
 
+        let mut freeing = BTreeSet::new();
         let mut bonds = BTreeMap::new();
         let mut tie = |after: usize, before: usize, bond: Bond| {
             if after != before && !self.dropped.contains(&(after, before)) {
@@ -207,7 +217,10 @@ impl<'a> Builder<'a> {
             }
             if let Some(delete) = deletes_of.get(*address) {
                 match self.first.contains(*address) {
-                    true => tie(*make, *delete, Bond::Firm),
+                    true => {
+                        freeing.insert(*delete);
+                        tie(*make, *delete, Bond::Firm);
+                    }
                     false => tie(*delete, *make, Bond::Firm),
                 }
             }
@@ -252,7 +265,7 @@ impl<'a> Builder<'a> {
                 }
             }
         }
-        let mut holders: BTreeMap<(&str, &str, &str, &str), Vec<(usize, &Address)>> = BTreeMap::new();
+        let mut holders: BTreeMap<PhysicalKey<'_>, Vec<(usize, &Address)>> = BTreeMap::new();
         for change in self.plan.changes.values() {
             if let (Some(delete), Some(old)) = (deletes_of.get(&change.address), self.known(change)) {
                 holders.entry(identity(old)).or_default().push((*delete, &change.address));
@@ -266,6 +279,7 @@ impl<'a> Builder<'a> {
             for (delete, holder) in holders.get(&identity).into_iter().flatten() {
                 let own = *holder == address && deletes_of.get(address) == Some(delete);
                 if !own {
+                    freeing.insert(*delete);
                     tie(*make, *delete, Bond::Firm);
                 }
             }
@@ -278,6 +292,11 @@ impl<'a> Builder<'a> {
                 if let Some(operation) = operations.get_mut(*make) {
                     operation.supersedes = id;
                 }
+            }
+        }
+        for delete in freeing {
+            if let Some(operation) = operations.get_mut(delete) {
+                operation.frees_name = true;
             }
         }
         for (after, before) in bonds.keys() {
@@ -330,6 +349,7 @@ impl Operation {
             address: address.clone(),
             verb,
             old,
+            frees_name: false,
             supersedes: None,
             waits_for: Vec::new(),
             releases: Vec::new(),

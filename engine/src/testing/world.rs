@@ -50,7 +50,7 @@ pub fn seal(value: &Value) -> Value {
 impl World {
     /// The state after recovery, and what recovery did.
     pub fn recovered(&self) -> (State, Vec<Recovered>) {
-        let state = self.store.state();
+        let state = self.store.state().clone();
         let answers: BTreeMap<String, Observation> = questions(&state)
             .into_iter()
             .map(|(token, request)| {
@@ -194,7 +194,7 @@ impl World {
                 found.push(format!("{} {} is held by {} addresses: {object:?}", key.0, key.1, holders.len()));
             }
         }
-        let graph = stack.graph(&state, &BTreeSet::new());
+        let graph = stack.graph(state, &BTreeSet::new());
         for (address, node) in &graph.nodes {
             let Some(instance) = state.instances.get(address) else { continue };
             let key = (instance.type_name.clone(), instance.physical_id.clone());
