@@ -13,7 +13,10 @@ pub const NOT_RESET: &[(&str, &str, &str)] = &[];
 pub const NOT_UPDATED: &[(&str, &str, &str)] = &[];
 
 /// Declared actions that only come into play when something else is there: type, verb, action, reason.
-pub const CONDITIONAL: &[(&str, Part, &str, &str)] = &[];
+pub const CONDITIONAL: &[(&str, Part, &str, &str)] = &[
+    ("logs.group", Part::Update, "logs:AssociateKmsKey", "the emulator has none; the type's own tests have"),
+    ("logs.group", Part::Update, "logs:DisassociateKmsKey", "the emulator has none; the type's own tests have"),
+];
 
 /// Types of which an account cannot list the resources: type, reason.
 pub const NOT_LISTED: &[(&str, &str)] = &[];
