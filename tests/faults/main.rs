@@ -6,4 +6,8 @@ mod support;
 
 mod killed;
 mod live;
+mod refused;
+mod secrets;
+mod signals;
 mod stacks;
+mod together;

@@ -4,3 +4,4 @@
 pub mod emulator;
 pub mod proxy;
 pub mod stack;
+pub mod terminal;

@@ -33,7 +33,10 @@ pub(super) struct Operation {
     pub verb: Verb,
     /// For a delete: what is deleted.
     pub old: Option<Instance>,
-    /// For a create: whether it takes the place of one that is deleted afterwards.
+    /// For a delete: whether something else is then made under its name. That waits until state says that the old one is
+    /// gone: otherwise recovery could not tell the new one from it.
+    pub frees_name: bool,
+    /// For a create: the physical id of what it replaces and what is deleted afterwards.
     pub supersedes: Option<String>,
     /// The operations that come before this one.
     pub waits_for: Vec<usize>,
@@ -191,6 +194,7 @@ impl<'a> Builder<'a> {
             })
             .collect();
 
+        let mut freeing = BTreeSet::new();
         let mut bonds = BTreeMap::new();
         let mut tie = |after: usize, before: usize, bond: Bond| {
             if after != before && !self.dropped.contains(&(after, before)) {
@@ -207,7 +211,10 @@ impl<'a> Builder<'a> {
             }
             if let Some(delete) = deletes_of.get(*address) {
                 match self.first.contains(*address) {
-                    true => tie(*make, *delete, Bond::Firm),
+                    true => {
+                        freeing.insert(*delete);
+                        tie(*make, *delete, Bond::Firm);
+                    }
                     false => tie(*delete, *make, Bond::Firm),
                 }
             }
@@ -266,6 +273,7 @@ impl<'a> Builder<'a> {
             for (delete, holder) in holders.get(&identity).into_iter().flatten() {
                 let own = *holder == address && deletes_of.get(address) == Some(delete);
                 if !own {
+                    freeing.insert(*delete);
                     tie(*make, *delete, Bond::Firm);
                 }
             }
@@ -278,6 +286,11 @@ impl<'a> Builder<'a> {
                 if let Some(operation) = operations.get_mut(*make) {
                     operation.supersedes = id;
                 }
+            }
+        }
+        for delete in freeing {
+            if let Some(operation) = operations.get_mut(delete) {
+                operation.frees_name = true;
             }
         }
         for (after, before) in bonds.keys() {
@@ -330,6 +343,7 @@ impl Operation {
             address: address.clone(),
             verb,
             old,
+            frees_name: false,
             supersedes: None,
             waits_for: Vec::new(),
             releases: Vec::new(),

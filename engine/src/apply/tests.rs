@@ -18,7 +18,7 @@ use crate::testing::world::World;
 
 fn cases(usual: u32) -> Config {
     let cases = option_env!("S3STACK_CASES").and_then(|text| text.parse().ok()).unwrap_or(usual);
-    Config { cases, failure_persistence: None, max_shrink_iters: 400, ..Config::default() }
+    Config { cases, failure_persistence: None, max_shrink_iters: 60, ..Config::default() }
 }
 
 /// What went wrong, in few words.
@@ -116,7 +116,7 @@ fn without_faults_one_apply_is_enough_and_a_second_does_nothing() {
 
 #[test]
 fn after_any_course_of_events_the_next_applies_converge() {
-    let mut runner = TestRunner::new(cases(2500));
+    let mut runner = TestRunner::new(cases(1500));
     let strategy = (
         generate::stack(),
         generate::stack(),

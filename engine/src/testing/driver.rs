@@ -7,8 +7,8 @@ use super::cloud::{Cloud, Stepped, Work, fault};
 use super::faults::{Schedule, Strike};
 use super::store::{Store, Written};
 use crate::apply::{Apply, Event, Poll, Reply, Request, Stopped, Summary};
-use crate::plan::Observation;
 use crate::fault::FaultKind;
+use crate::plan::Observation;
 use crate::state::State;
 
 /// The time one thing takes.
@@ -44,8 +44,9 @@ pub struct Course {
 
 /// Runs an apply to its end.
 pub fn run(apply: &mut Apply<'_>, cloud: &mut Cloud, store: &mut Store, schedule: &Schedule) -> Course {
-    let lineage = store.state().lineage;
-    let mut course = Course { ended: Ended::Crashed, calls: 0, writes: 0, events: Vec::new(), steps: 0, trace: Vec::new() };
+    let lineage = store.state().lineage.clone();
+    let mut course =
+        Course { ended: Ended::Crashed, calls: 0, writes: 0, events: Vec::new(), steps: 0, trace: Vec::new() };
     let mut now = Duration::ZERO;
     let mut work: Vec<Work> = Vec::new();
     let mut writing: Option<(Box<State>, Duration)> = None;
@@ -182,9 +183,7 @@ fn strike(cloud: &mut Cloud, work: &mut Work, strike: Option<Strike>, lineage: &
         Some(Strike::Before(kind)) => {
             let said = fault(kind, "struck");
             let result = match (&work.request, kind) {
-                (Request::Read { .. }, _) => {
-                    Ok(Reply::Read(Observation::Unreadable(said)))
-                }
+                (Request::Read { .. }, _) => Ok(Reply::Read(Observation::Unreadable(said))),
                 _ => Err(said),
             };
             (Stepped::Returned(result), false)

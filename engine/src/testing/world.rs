@@ -50,7 +50,7 @@ pub fn seal(value: &Value) -> Value {
 impl World {
     /// The state after recovery, and what recovery did.
     pub fn recovered(&self) -> (State, Vec<Recovered>) {
-        let state = self.store.state();
+        let state = self.store.state().clone();
         let answers: BTreeMap<String, Observation> = questions(&state)
             .into_iter()
             .map(|(token, request)| {
