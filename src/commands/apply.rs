@@ -43,7 +43,10 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 /// Runs the command.
 pub async fn run(global: &Global, arguments: Arguments, ui: &mut Ui) -> Result<u8, Error> {
     let saved = arguments.plan.as_deref().map(Saved::read).transpose()?;
-    let deployment = open(global, &arguments.stack.path, ui).await?;
+    let mut deployment = open(global, &arguments.stack.path, ui).await?;
+    if let Some(saved) = &saved {
+        deployment.expect_lineage(saved.lineage());
+    }
     let check = saved.as_ref().map(|saved| move |planned: &Planned| saved.check(planned));
     let order = Order {
         command: "s3stack apply",

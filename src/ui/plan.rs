@@ -9,7 +9,7 @@ use s3stack_engine::graph::Graph;
 use s3stack_engine::plan::{Action, Cause, Change, Difference, Plan, Unplanned};
 
 use super::properties::{Entry, accepted, different, given, lay_out};
-use super::text::{Layout, Role, count, cut, duration, number, pad, plain, width};
+use super::text::{Layout, Role, count, duration, number, pad, plain, width};
 use super::values::{self, Lines, inline};
 use crate::error::next_step;
 
@@ -229,12 +229,11 @@ fn change_lines(change: &Change, plan: &Plan, column: usize, options: &PlanOptio
     let (sign, role) = kind.sign();
     let address = values::address(&change.address);
     let padding = " ".repeat(column.saturating_sub(width(&address)));
-    let room = layout.width.saturating_sub(6 + width(&address).max(column));
     let mut head = format!(
         "  {} {}{padding}  {}",
         layout.paint(role, sign),
         layout.paint(Role::Strong, &address),
-        if layout.verbose { physical_id(change) } else { cut(&physical_id(change), room.max(24)).into_owned() }
+        physical_id(change)
     );
     if layout.verbose
         && let Some(place) = options.places.and_then(|places| places(&change.address, None))
@@ -285,7 +284,7 @@ fn entries(change: &Change, kind: Kind, plan: &Plan, options: &PlanOptions<'_>) 
         _ => String::new(),
     };
     if kind == Kind::Create {
-        entries.extend(given(&change.desired, &wished));
+        entries.extend(given(change, &options.layout, &wished));
     } else {
         entries.extend(different(change, &|difference| {
             let mut notes = vec![wished(&difference.path)];

@@ -4,7 +4,7 @@ use s3stack_engine::policy::difference::{Difference, difference};
 use s3stack_engine::policy::{Document, Principals, Statement};
 use s3stack_engine::value::Value;
 
-use super::text::{Layout, Role, width};
+use super::text::{Layout, Role, plain, width};
 use super::values::{Lines, inline, quoted};
 
 /// The document, if the value is one: AWS's shape as a table, or its JSON as a text.
@@ -35,19 +35,20 @@ pub(super) fn lines(difference: &Difference, layout: &Layout) -> Lines {
         sentence("+", Role::Create, statement, layout, &mut lines);
     }
     for change in &difference.changed {
-        lines.lines.push(format!("{} {}:", layout.paint(Role::Change, "~"), change.sid));
+        lines.lines.push(format!("{} {}:", layout.paint(Role::Change, "~"), plain(&change.sid)));
         for element in &change.elements {
+            let name = plain(&element.element);
             let added = element.added.iter().map(|value| layout.paint(Role::Create, &format!("+ {}", word(value))));
             let removed = element.removed.iter().map(|value| layout.paint(Role::Delete, &format!("- {}", word(value))));
             let values: Vec<String> = added.chain(removed).collect();
             let uncoloured: usize =
                 element.added.iter().chain(&element.removed).map(|value| width(&word(value)) + 4).sum();
             if values.is_empty() {
-                lines.append(Lines::one(format!("{} without values", element.element)), 4);
-            } else if width(&element.element) + uncoloured + 4 <= layout.width {
-                lines.append(Lines::one(format!("{} {}", element.element, values.join("  "))), 4);
+                lines.append(Lines::one(format!("{name} without values")), 4);
+            } else if width(&name) + uncoloured + 4 <= layout.width {
+                lines.append(Lines::one(format!("{name} {}", values.join("  "))), 4);
             } else {
-                lines.append(Lines::one(element.element.clone()), 4);
+                lines.append(Lines::one(name), 4);
                 values.into_iter().for_each(|value| lines.append(Lines::one(value), 6));
             }
         }
@@ -60,59 +61,64 @@ pub(super) fn lines(difference: &Difference, layout: &Layout) -> Lines {
 
 /// `+ Sid: allow ACTIONS to PRINCIPALS on RESOURCES if CONDITIONS`, on one line or one line for each part.
 fn sentence(sign: &str, role: Role, statement: &Statement, layout: &Layout, lines: &mut Lines) {
-    let mut parts = vec![format!("{} {}", statement.effect.as_str().to_lowercase(), actions(statement))];
-    if let Some(principals) = &statement.principals {
-        parts.push(format!("to {}", whom(principals)));
+    let name = statement.sid.as_deref().map(|sid| format!("{}: ", plain(sid))).unwrap_or_default();
+    let effect = statement.effect.as_str().to_lowercase();
+    let mut parts = vec![match statement.not_actions.is_empty() {
+        true => (format!("{name}{effect}"), words(&statement.actions)),
+        false => (format!("{name}{effect} all but"), words(&statement.not_actions)),
+    }];
+    for (start, principals) in [("to", &statement.principals), ("to all but", &statement.not_principals)] {
+        parts.extend(principals.as_ref().map(|principals| (start.to_owned(), whom(principals))));
     }
-    if let Some(principals) = &statement.not_principals {
-        parts.push(format!("to all but {}", whom(principals)));
-    }
-    if !statement.resources.is_empty() {
-        parts.push(format!("on {}", words(&statement.resources)));
-    }
-    if !statement.not_resources.is_empty() {
-        parts.push(format!("on all but {}", words(&statement.not_resources)));
+    for (start, resources) in [("on", &statement.resources), ("on all but", &statement.not_resources)] {
+        if !resources.is_empty() {
+            parts.push((start.to_owned(), words(resources)));
+        }
     }
     for (operator, keys) in &statement.conditions {
         for (key, values) in keys {
-            parts.push(format!("if {key} {operator} {}", words(values)));
+            parts.push((format!("if {} {}", plain(key), comparison(operator)), words(values)));
         }
     }
-    let name = statement.sid.as_deref().map(|sid| format!("{sid}: ")).unwrap_or_default();
-    let whole = format!("{name}{}", parts.join(" "));
+    let whole: Vec<String> = parts.iter().map(|(start, words)| format!("{start} {}", words.join(", "))).collect();
     let sign = layout.paint(role, sign);
-    if width(&whole) + 2 <= layout.width {
-        lines.lines.push(format!("{sign} {whole}"));
+    let line = whole.join(" ");
+    if width(&line) + 2 <= layout.width {
+        lines.lines.push(format!("{sign} {line}"));
         return;
     }
-    for (at, part) in parts.into_iter().enumerate() {
-        match at {
-            0 => lines.lines.push(format!("{sign} {name}{part}")),
-            _ => lines.lines.push(format!("    {part}")),
+    for (at, ((start, words), whole)) in parts.into_iter().zip(whole).enumerate() {
+        let (indent, room) = if at == 0 { (format!("{sign} "), 2) } else { ("    ".to_owned(), 4) };
+        if width(&whole) + room <= layout.width {
+            lines.lines.push(format!("{indent}{whole}"));
+        } else {
+            lines.lines.push(format!("{indent}{start}"));
+            lines.lines.extend(words.into_iter().map(|word| format!("      {word}")));
         }
     }
 }
 
-fn actions(statement: &Statement) -> String {
-    match statement.not_actions.is_empty() {
-        true => words(&statement.actions),
-        false => format!("all but {}", words(&statement.not_actions)),
+/// The two operators that nearly every policy uses have a word; the others stand as they are.
+fn comparison(operator: &str) -> std::borrow::Cow<'_, str> {
+    match operator {
+        "Bool" | "StringEquals" => "=".into(),
+        "StringLike" => "like".into(),
+        operator => plain(operator),
     }
 }
 
-fn whom(principals: &Principals) -> String {
+fn whom(principals: &Principals) -> Vec<String> {
     match principals {
-        Principals::Everyone => "everyone".into(),
+        Principals::Everyone => vec!["everyone".into()],
         Principals::Listed(kinds) => kinds
             .iter()
-            .map(|(kind, values)| format!("{} {}", kind.as_str(), words(values)))
-            .collect::<Vec<_>>()
-            .join(" and "),
+            .flat_map(|(kind, values)| values.iter().map(move |value| format!("{} {}", kind.as_str(), word(value))))
+            .collect(),
     }
 }
 
-fn words(values: &[Value]) -> String {
-    values.iter().map(word).collect::<Vec<_>>().join(", ")
+fn words(values: &[Value]) -> Vec<String> {
+    values.iter().map(word).collect()
 }
 
 /// Actions, ARNs and the like need no quotes; what has blanks or controls in it does.
@@ -123,7 +129,7 @@ fn word(value: &Value) -> String {
         {
             quoted(text)
         }
-        Value::String(text) => super::text::plain(text).into_owned(),
+        Value::String(text) => plain(text).into_owned(),
         value => inline(value),
     }
 }
@@ -148,7 +154,7 @@ mod tests {
         + TlsOnly: deny s3:*
             to everyone
             on arn:aws:s3:::in, arn:aws:s3:::in/*
-            if aws:SecureTransport Bool false
+            if aws:SecureTransport = false
         ~ Read:
             Action + s3:GetObjectVersion
             Condition StringEquals aws:sourceaccount + 123456789012

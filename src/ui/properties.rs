@@ -42,9 +42,19 @@ impl Entry {
     }
 }
 
-/// What a new resource gets.
-pub(super) fn given(desired: &Map, note: &dyn Fn(&Path) -> String) -> Vec<Entry> {
-    let present = desired.iter().filter(|(_, value)| !value.is_null());
+/// What a new resource gets. What is empty, and the name that already stands beside the address, come only to who wants
+/// everything.
+pub(super) fn given(change: &Change, layout: &Layout, note: &dyn Fn(&Path) -> String) -> Vec<Entry> {
+    let id = change.after.as_ref().map(|after| after.physical_id.as_str());
+    let tells = |value: &Value| match value {
+        Value::Null => false,
+        _ if layout.verbose => true,
+        Value::Map(map) => !map.is_empty(),
+        Value::List(list) => !list.is_empty(),
+        Value::String(text) => id != Some(text),
+        _ => true,
+    };
+    let present = change.desired.iter().filter(|(_, value)| tells(value));
     present
         .map(|(name, value)| Entry {
             name: plain(name).into_owned(),

@@ -168,10 +168,11 @@ pub fn count(value: usize, one: &str, many: &str) -> String {
     format!("{} {}", number(value as u64), if value == 1 { one } else { many })
 }
 
-/// A duration in words, `0.4 s`, `12 s`, `3 min 5 s`.
+/// A duration in words, `41 ms`, `0.4 s`, `12 s`, `3 min 5 s`.
 pub fn duration(took: Duration) -> String {
     let seconds = took.as_secs();
     match seconds {
+        0 if took.as_millis() < 100 => format!("{} ms", took.as_millis()),
         0..10 => format!("{:.1} s", took.as_secs_f64()),
         10..120 => format!("{seconds} s"),
         120..7200 => format!("{} min {} s", seconds / 60, seconds % 60),
@@ -186,8 +187,8 @@ mod tests {
     #[test]
     fn numbers_and_durations_read_well() {
         assert_eq!(["0", "999", "1,000", "1,204,331"], [0, 999, 1000, 1_204_331].map(number).each_ref().map(|n| &**n));
-        let told = [400, 9_940, 12_600, 185_000, 7_260_000].map(|ms| duration(Duration::from_millis(ms)));
-        assert_eq!(told, ["0.4 s", "9.9 s", "12 s", "3 min 5 s", "2 h 1 min"]);
+        let told = [41, 400, 9_940, 12_600, 185_000, 7_260_000].map(|ms| duration(Duration::from_millis(ms)));
+        assert_eq!(told, ["41 ms", "0.4 s", "9.9 s", "12 s", "3 min 5 s", "2 h 1 min"]);
         assert_eq!(count(1, "bucket", "buckets"), "1 bucket");
         assert_eq!(count(0, "bucket", "buckets"), "0 buckets");
     }

@@ -67,7 +67,9 @@ async fn credentials_that_expire_half_way() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_account_than_the_stack_names() {
-    let stack = Stack::new(&BUCKET.replace("region = \"us-east-1\"", "region = \"us-east-1\"\naccount_id = \"999988887777\"")).await;
+    let stack =
+        Stack::new(&BUCKET.replace("region = \"us-east-1\"", "region = \"us-east-1\"\naccount_id = \"999988887777\""))
+            .await;
     for command in [&["plan"][..], &["apply", "--yes"], &["destroy", "--yes"]] {
         stack.refused(command).await.says(&["999988887777", &stack.account, "AWS_PROFILE"]);
     }
@@ -127,13 +129,20 @@ async fn a_read_that_is_denied_is_neither_missing_nor_equal() {
     let changed = stack.read("stack.toml").replace("versioning = true", "versioning = false");
     stack.write("stack.toml", &changed);
     stack.proxy.always(|request| request.query.contains("versioning"), Action::Refuse(Reply::xml(403, "AccessDenied")));
-    stack.refused(&["plan", "--detailed-exitcode"]).await.says(&["s3.bucket.data", "AccessDenied", "s3:GetBucketVersioning"]);
-    stack.refused(&["apply", "--yes"]).await.says(&["AccessDenied"]);
+    stack.proxy.reset();
+    stack.proxy.always(|request| request.query.contains("versioning"), Action::Refuse(Reply::xml(403, "AccessDenied")));
+    for command in [&["plan", "--detailed-exitcode"][..], &["apply", "--yes"]] {
+        let ran = stack.run(command).await.exits(1);
+        ran.says(&["Not planned", "s3.bucket.data", "AccessDenied", "PROXY1", "allow s3:GetBucketVersioning"]);
+    }
+    assert_eq!(stack.proxy.count(writes), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_that_is_denied_says_what_to_allow_and_the_rest_goes_on() {
-    let stack = Stack::new(&format!("{BUCKET}\n[s3.bucket.other]\n[s3.bucket.after]\ndepends_on = [\"s3.bucket.data\"]\n")).await;
+    let stack =
+        Stack::new(&format!("{BUCKET}\n[s3.bucket.other]\n[s3.bucket.after]\ndepends_on = [\"s3.bucket.data\"]\n"))
+            .await;
     let versioning = |request: &Request| request.method == "PUT" && request.query.contains("versioning");
     stack.proxy.always(versioning, Action::Refuse(Reply::xml(403, "AccessDenied")));
     let ran = stack.run(&["apply", "--yes"]).await.exits(1);
@@ -172,7 +181,7 @@ async fn a_state_that_cannot_be_used() {
     let newer = if newer == good { good.replacen("\"format\":1", "\"format\":2", 1) } else { newer };
     assert_ne!(newer, good);
     let cases = [
-        (newer, "newer"),
+        (newer, "a later one"),
         ("{".to_owned(), "restore"),
         (String::new(), "restore"),
         ("null".to_owned(), "restore"),
@@ -183,7 +192,7 @@ async fn a_state_that_cannot_be_used() {
     for (text, word) in cases {
         stack.write(".s3stack/state/default/state.json", &text);
         for command in [&["plan"][..], &["apply", "--yes"], &["destroy", "--yes"]] {
-            stack.refused(command).await.says(&["state.json", word]);
+            stack.refused(command).await.says(&[".s3stack/state/default", word]);
         }
     }
     // The way out that the message names.
@@ -212,6 +221,12 @@ async fn a_state_in_a_bucket_that_is_gone_is_no_fresh_start() {
     let (s3, name) = (stack.s3().await, format!("state-{}", stack.account));
     s3.delete_object().bucket(&name).key("state/live/default.json").send().await.unwrap();
     stack.refused(&["apply", "--yes"]).await.says(&["state/live/default.json"]);
-    s3.put_object().bucket(&name).key("state/live/default.json").body(ByteStream::from_static(b"garbage")).send().await.unwrap();
+    s3.put_object()
+        .bucket(&name)
+        .key("state/live/default.json")
+        .body(ByteStream::from_static(b"garbage"))
+        .send()
+        .await
+        .unwrap();
     stack.refused(&["apply", "--yes"]).await.says(&["restore"]);
 }

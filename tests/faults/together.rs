@@ -20,7 +20,10 @@ pub async fn with_bucket(text: &str) -> Stack {
 }
 
 fn makes_bucket(request: &Request) -> bool {
-    request.method == "PUT" && request.query.is_empty() && request.path.contains("/live-data-") && request.path.matches('/').count() <= 2
+    request.method == "PUT"
+        && request.query.is_empty()
+        && request.path.contains("/live-data-")
+        && request.path.matches('/').count() <= 2
 }
 
 async fn two_at_once(stack: Stack) {
@@ -111,7 +114,13 @@ async fn a_plan_that_is_stale_at_the_prompt_makes_no_call() {
         assert_ne!(other, pulled);
         if bucket {
             let (s3, name) = (stack.s3().await, format!("state-{}", stack.account));
-            s3.put_object().bucket(name).key("state/live/default.json").body(ByteStream::from(other.into_bytes())).send().await.unwrap();
+            s3.put_object()
+                .bucket(name)
+                .key("state/live/default.json")
+                .body(ByteStream::from(other.into_bytes()))
+                .send()
+                .await
+                .unwrap();
         } else {
             stack.write(".s3stack/state/default/state.json", &other);
         }
@@ -165,7 +174,9 @@ async fn a_paused_run_that_wakes_after_a_takeover_starts_no_call_and_writes_no_s
 
     // Who comes next sees a lease as old as one is after 120 s.
     let old = ("last-modified".to_owned(), "Mon, 23 Nov 2020 00:00:00 GMT".to_owned());
-    stack.proxy.always(|request| request.method == "GET" && request.path.contains("/lease/"), Action::Headers(vec![old]));
+    stack
+        .proxy
+        .always(|request| request.method == "GET" && request.path.contains("/lease/"), Action::Headers(vec![old]));
     stack.apply().await.says(&["took over"]);
     stack.settled().await;
     let state = stack.ok(&["state", "pull"]).await.stdout;
@@ -175,10 +186,11 @@ async fn a_paused_run_that_wakes_after_a_takeover_starts_no_call_and_writes_no_s
     tokio::time::sleep_until(began + Duration::from_secs(16)).await;
     let mark = stack.proxy.requests().len();
     kill_process(paused.pid, Signal::CONT).unwrap();
-    stack.until("it hears that its lease is lost", |requests| {
-        requests[mark..].iter().any(|one| one.method == "PUT" && one.path.contains("/lease/"))
-    })
-    .await;
+    stack
+        .until("it hears that its lease is lost", |requests| {
+            requests[mark..].iter().any(|one| one.method == "PUT" && one.path.contains("/lease/"))
+        })
+        .await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     open.send(true).unwrap();
     let woken = paused.ends().await.exits(1);

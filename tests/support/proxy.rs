@@ -4,6 +4,7 @@
 //! what happens when an answer is late, is lost, or lies, before or after the call took effect.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -112,6 +113,27 @@ struct Shared {
     rules: Mutex<Vec<Rule>>,
     /// Every request with the status that upstream gave it, once it has.
     log: Mutex<Vec<(Request, Option<u16>)>>,
+    /// What upstream answered to whatever matched [`Proxy::remember`], whoever got to hear it.
+    remembered: Mutex<Vec<String>>,
+    memorable: Mutex<Option<Predicate>>,
+    /// How many requests are on their way to upstream.
+    passing: AtomicUsize,
+}
+
+/// Counts a request as on its way for as long as it lives.
+struct Passing<'a>(&'a AtomicUsize);
+
+impl<'a> Passing<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Passing<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Shared {
@@ -198,14 +220,37 @@ impl Proxy {
         self.shared.log.lock().unwrap().iter().map(|(request, _)| request.clone()).collect()
     }
 
-    /// What upstream answered to the request of that index, once it has.
+    /// The status that upstream gave the request of that index, once it has.
     pub fn status(&self, index: usize) -> Option<u16> {
         self.shared.log.lock().unwrap().get(index).and_then(|(_, status)| *status)
+    }
+
+    /// Keeps upstream's answers to every request that `fits`, for [`Self::remembered`]; `reset` does not end it.
+    pub fn remember(&self, fits: impl Fn(&Request) -> bool + Send + 'static) {
+        *self.shared.memorable.lock().unwrap() = Some(Box::new(fits));
+    }
+
+    /// Those answers, also the ones that the client never got.
+    pub fn remembered(&self) -> Vec<String> {
+        self.shared.remembered.lock().unwrap().clone()
     }
 
     /// Forgets the rules; the log stays.
     pub fn behave(&self) {
         self.shared.rules.lock().unwrap().clear();
+    }
+
+    /// Returns when no request is on its way to upstream: what a client that is gone had sent has then taken effect.
+    pub async fn quiet(&self) {
+        let seen = || self.shared.log.lock().unwrap().len();
+        loop {
+            let before = seen();
+            // What was sent a moment ago may not have been read yet.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            if self.shared.passing.load(Ordering::SeqCst) == 0 && seen() == before {
+                return;
+            }
+        }
     }
 
     /// How many requests there were so far that `fits`.
@@ -238,9 +283,14 @@ async fn serve(client: TcpStream, upstream: SocketAddr, shared: &Shared) -> std:
             Some(Action::HangBefore) => return hang(&mut client).await,
             _ => {}
         }
+        let passing = Passing::new(&shared.passing);
         let mut reply = forward(upstream, &request).await?;
+        drop(passing);
         if let Some(entry) = shared.log.lock().unwrap().get_mut(request.index) {
             entry.1 = Some(reply.status);
+        }
+        if shared.memorable.lock().unwrap().as_ref().is_some_and(|fits| fits(&request)) {
+            shared.remembered.lock().unwrap().push(String::from_utf8_lossy(&reply.body).into_owned());
         }
         match action {
             Some(Action::Mislead(lie)) => reply = Answer::from(lie),

@@ -3,7 +3,7 @@
 //! Every stack here has an account of its own in the test binary's emulator, and a fault proxy of its own in front, so
 //! tests run side by side and each proxy's log is one stack's calls.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
@@ -136,7 +136,11 @@ pub fn writes(request: &Request) -> bool {
     let service = request.header("authorization").and_then(|value| value.split('/').nth(3)).unwrap_or_default();
     let of_backend = ["/state/", "/lease/", "/history/", "/steps/", "/digest-key/"];
     match service {
-        "s3" => request.method != "GET" && request.method != "HEAD" && !of_backend.iter().any(|part| request.path.contains(part)),
+        "s3" => {
+            request.method != "GET"
+                && request.method != "HEAD"
+                && !of_backend.iter().any(|part| request.path.contains(part))
+        }
         _ => {
             let body = String::from_utf8_lossy(&request.body).into_owned();
             let action = body.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap_or_default().to_owned();
@@ -168,6 +172,7 @@ impl Stack {
         fs::create_dir(&folder).unwrap();
         fs::create_dir(&home).unwrap();
         let proxy = Arc::new(Proxy::start(address).await);
+        proxy.remember(|request| request.body.windows(22).any(|part| part == b"Action=CreateAccessKey"));
         let stack = Self { folder, account, proxy, home, _temporary: temporary };
         stack.write("stack.toml", text);
         stack
@@ -246,7 +251,8 @@ impl Stack {
         let ran = self.run(arguments).await;
         assert_eq!(ran.code, Some(1), "{ran}");
         assert!(ran.stderr.contains("[S3S-"), "no diagnostic: {ran}");
-        let written: Vec<String> = self.proxy.requests()[before..].iter().filter(|one| writes(one)).map(described).collect();
+        let written: Vec<String> =
+            self.proxy.requests()[before..].iter().filter(|one| writes(one)).map(described).collect();
         assert_eq!(written, Vec::<String>::new(), "{ran}");
         ran
     }
@@ -298,6 +304,23 @@ impl Stack {
             }
         }
         found
+    }
+
+    /// The secret of every access key that was ever made, by its id: what AWS tells once, as the proxy saw it.
+    pub fn secrets(&self) -> BTreeMap<String, String> {
+        let tag = |text: &str, name: &str| {
+            let (_, rest) = text.split_once(&format!("<{name}>")).unwrap();
+            rest.split_once('<').unwrap().0.to_owned()
+        };
+        let made = self.proxy.remembered().into_iter().filter(|text| text.contains("<SecretAccessKey>"));
+        made.map(|text| (tag(&text, "AccessKeyId"), tag(&text, "SecretAccessKey"))).collect()
+    }
+
+    /// The value of a name in a file of `NAME=value` lines.
+    pub fn env_value(&self, file: &str, name: &str) -> Option<String> {
+        let text = fs::read_to_string(self.path(file)).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name}=")))?;
+        Some(line.trim_matches(['"', '\'']).to_owned())
     }
 
     /// Clients of the stack's account, past the proxy.

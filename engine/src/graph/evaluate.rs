@@ -90,7 +90,11 @@ impl<'a> Evaluator<'a> {
     }
 
     pub fn report(&self, diagnostic: Diagnostic) {
-        self.diagnostics.borrow_mut().push(diagnostic);
+        let mut diagnostics = self.diagnostics.borrow_mut();
+        // One mistake may be met twice: by the check of a block, and by what is computed from it.
+        if !diagnostics.0.contains(&diagnostic) {
+            diagnostics.push(diagnostic);
+        }
     }
 
     /// A property, defaults and stack tags included; null when there is none.
@@ -288,7 +292,8 @@ impl BlockScope<'_> {
             return Err(self.missing(span, format!("there is no {address}"), None));
         };
         let schema = kind.schema();
-        let known = schema.attributes.contains_key(name) || schema.properties.get(name).is_some_and(|one| !one.derived);
+        let known = schema.attributes.get(name).is_some_and(|one| !one.note)
+            || schema.properties.get(name).is_some_and(|one| !one.derived);
         if !known {
             let names = schema.attributes.keys().chain(schema.properties.keys()).map(String::as_str);
             let help = did_you_mean(name, names).map(|near| format!("did you mean `{near}`?"));

@@ -579,7 +579,7 @@ impl<'a> Planner<'a> {
             .schema()
             .attributes
             .iter()
-            .filter(|(_, attribute)| attribute.made_by_aws)
+            .filter(|(_, attribute)| attribute.made_by_aws && !attribute.note)
             .map(|(name, _)| name.clone())
             .collect();
         (!names.is_empty()).then(|| (change.address.clone(), names))

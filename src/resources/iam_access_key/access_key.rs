@@ -52,13 +52,11 @@ static DESCRIPTOR: Descriptor = Descriptor {
 };
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
-    let attribute =
-        |doc: &str, sensitive: bool| Attribute { doc: doc.into(), made_by_aws: true, sensitive };
     derive::schema::<Properties>(&[
-        ("id", attribute("The key's id, `AKIA…`.", false)),
-        ("secret", attribute("The secret. It is known to the apply that makes the key, and never stored.", true)),
-        ("secret_digest", attribute("Tells whether a secret is this key's, and nothing of what it is.", false)),
-        ("kept_at", attribute("The machine and folder where the file was written.", false)),
+        ("id", Attribute::made_by_aws("The key's id, `AKIA…`.")),
+        ("secret", Attribute::secret("The secret. It is known to the apply that makes the key, and never stored.")),
+        ("secret_digest", Attribute::note("Tells whether a secret is this key's, and nothing of what it is.")),
+        ("kept_at", Attribute::note("The machine and folder where the file was written.")),
     ])
     .expect("the properties are of shapes that the model knows, which a test sees to")
 });

@@ -158,12 +158,25 @@ fn a_creation_shows_all_that_it_sets_and_who_wants_it() {
           policy            + TlsOnly: deny s3:*
                                 to everyone
                                 on arn:aws:s3:::b, arn:aws:s3:::b/*
-                                if aws:SecureTransport Bool false
+                                if aws:SecureTransport = false
           tags              { "a key" = "x", team = "data" }
           versioning        true
 
     3 to create.
     "#);
+}
+
+#[test]
+fn what_tells_nothing_new_about_a_creation_comes_with_verbose() {
+    let mut bucket = change("s3.bucket.data", Action::Create, "data-1");
+    let empty = Value::List(Vec::new());
+    bucket.desired = [("name".into(), "data-1".into()), ("list".into(), empty), ("website".into(), Value::Null)].into();
+    let plan = plan([bucket]);
+    assert!(!shown(&plan).contains("list") && !shown(&plan).contains("name"));
+    let layout = Layout { verbose: true, ..Layout::default() };
+    let text = render_plan(&plan, &PlanOptions { layout, ..PlanOptions::default() });
+    assert!(text.contains("list              []\n") && text.contains("name              \"data-1\"\n"), "{text}");
+    assert!(!text.contains("website"));
 }
 
 #[test]
