@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::compare::{Comparison, Seal, compare};
 use super::model::*;
-use super::moves::{Moves, moved, moves};
+use super::moves::{Moves, moved, moves, reinstated};
 use super::questions::{Question, needs_confirmation, question, questions};
 use crate::address::{Address, Path};
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -102,7 +102,10 @@ impl<'a> Planner<'a> {
     fn new(inputs: &'a Inputs<'a>) -> (Self, Diagnostics) {
         let graph = if inputs.destroy { None } else { inputs.graph };
         let (moves, diagnostics) = graph.map(|graph| moves(graph, inputs.state)).unwrap_or_default();
-        let state = moved(inputs.state, &moves);
+        let mut state = moved(inputs.state, &moves);
+        if let Some(graph) = graph {
+            state = reinstated(state, graph);
+        }
         (Self { inputs, graph, moves, state }, diagnostics)
     }
 
