@@ -311,8 +311,10 @@ fn state_says_what_the_file_says(state: &State, planned: &Planned) -> Result<()>
         let written: BTreeMap<_, _> = node.managed.iter().filter(|(_, value)| !value.is_null()).collect();
         let properties = &kind.schema().properties;
         for name in instance.managed.keys().filter(|name| !written.contains_key(name)) {
-            // What was taken out of the file and is as AWS has it by default needs no call, and so no write of the state.
-            let resets = properties.get(name).is_some_and(|one| matches!(one.removal, Removal::Reset(_)));
+            // What was taken out of the file and is as AWS has it by default, or is kept as it is, needs no call, and so
+            // no write of the state.
+            let resets =
+                properties.get(name).is_some_and(|one| matches!(one.removal, Removal::Reset(_) | Removal::Keep));
             ensure!(resets, "{address}: state remembers {name}, which the file does not say");
         }
         for (name, value) in written {
