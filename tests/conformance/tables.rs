@@ -46,7 +46,8 @@ pub const CONDITIONAL: &[(&str, Part, &str, &str)] = &[
 ];
 
 const IMPLIED: &str = "AWS asks for it with another call: what is made, tagged or passed in one";
-const ATTACHED: &str = "only where AWS refuses, because something that state does not know is attached; tests/iam has that";
+const ATTACHED: &str =
+    "only where AWS refuses, because something that state does not know is attached; tests/iam has that";
 const MANY_VERSIONS: &str = "only where a policy has several versions; tests/iam has that";
 const FULL: &str = "only for a bucket that is not empty; tests/s3 has that";
 const LARGE: &str = "only for files that are uploaded in parts; tests/s3 has that";

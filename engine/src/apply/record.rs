@@ -35,6 +35,7 @@ impl<'a> Record<'a> {
         record.state.format = FORMAT;
         env!("CARGO_PKG_VERSION").clone_into(&mut record.state.tool);
         record.carry_out_moves(plan, events);
+        record.reinstate(plan);
         for (address, change) in &plan.changes {
             record.begin_change(address, change, events);
         }
@@ -75,6 +76,25 @@ impl<'a> Record<'a> {
             deposed.instance.waits_for = renamed(&deposed.instance.waits_for);
         }
         events.extend(moves.into_iter().map(|(from, to)| Event::Moved { from, to }));
+    }
+
+    /// What the plan no longer wants deleted is the resource of its address again, and what stands there is to be deleted
+    /// ([`crate::plan::moves::reinstated`]).
+    fn reinstate(&mut self, plan: &Plan) {
+        let goes = |address: &Address, id: &str| {
+            plan.deposed.iter().any(|deposed| deposed.address == *address && deposed.instance.physical_id == id)
+        };
+        for deposed in std::mem::take(&mut self.state.deposed) {
+            let Deposed { address, instance } = deposed;
+            let wanted = plan.changes.get(&address).and_then(|change| change.after.as_ref());
+            let is_wanted = wanted.is_some_and(|after| after.physical_id == instance.physical_id);
+            let current = self.state.instances.get(&address).map(|current| current.physical_id.as_str());
+            if is_wanted && !goes(&address, &instance.physical_id) && current.is_none_or(|id| goes(&address, id)) {
+                self.place(address, instance);
+            } else {
+                self.state.deposed.push(Deposed { address, instance });
+            }
+        }
     }
 
     fn begin_change(&mut self, address: &Address, change: &Change, events: &mut Vec<Event>) {

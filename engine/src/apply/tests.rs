@@ -18,7 +18,7 @@ use crate::testing::world::World;
 
 fn cases(usual: u32) -> Config {
     let cases = option_env!("S3STACK_CASES").and_then(|text| text.parse().ok()).unwrap_or(usual);
-    Config { cases, failure_persistence: None, max_shrink_iters: 60, ..Config::default() }
+    Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() }
 }
 
 /// What went wrong, in few words.

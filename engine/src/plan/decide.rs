@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::compare::{Comparison, Seal, compare};
 use super::model::*;
-use super::moves::{Moves, moved, moves};
+use super::moves::{Moves, moved, moves, reinstated};
 use super::questions::{Question, needs_confirmation, question, questions};
 use crate::address::{Address, Path};
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -88,7 +88,8 @@ fn makes(change: &Change) -> bool {
 /// path is part of its ARN, but its name alone must be unique.
 fn has_same_name(kind: &dyn ResourceType, node: &Node, instance: &Instance) -> bool {
     let naming = kind.descriptor().naming.filter(|naming| !matches!(naming.scope, NameScope::Parent(_)));
-    naming.is_some_and(|naming| instance.attributes.get(naming.property) == Some(node.resource.property(naming.property)))
+    naming
+        .is_some_and(|naming| instance.attributes.get(naming.property) == Some(node.resource.property(naming.property)))
 }
 
 struct Planner<'a> {
@@ -102,7 +103,10 @@ impl<'a> Planner<'a> {
     fn new(inputs: &'a Inputs<'a>) -> (Self, Diagnostics) {
         let graph = if inputs.destroy { None } else { inputs.graph };
         let (moves, diagnostics) = graph.map(|graph| moves(graph, inputs.state)).unwrap_or_default();
-        let state = moved(inputs.state, &moves);
+        let mut state = moved(inputs.state, &moves);
+        if let Some(graph) = graph {
+            state = reinstated(state, graph);
+        }
         (Self { inputs, graph, moves, state }, diagnostics)
     }
 
