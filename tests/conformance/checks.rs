@@ -68,8 +68,9 @@ async fn reads_as_written(stage: &Stage, folder: &FilePath, fixture: &Fixture, s
     let instance = settled.instance(&stage.it())?;
     let Some(node) = settled.graph.nodes.get(&stage.it()) else { bail!("the graph has no node of it") };
     for depth in [Depth::Sweep, Depth::Point] {
-        let Observation::Found(live) = stage.read(&deployment, instance, depth).await? else {
-            bail!("{depth:?}: it was not found")
+        let live = match stage.read(&deployment, instance, depth).await? {
+            Observation::Found(live) => live,
+            other => bail!("{depth:?}: it was not found: {other:?}"),
         };
         ensure!(live.physical_id == instance.physical_id, "{depth:?}: found as {}", live.physical_id);
         if !live.hint {
@@ -126,8 +127,7 @@ async fn an_empty_plan_calls_nothing(stage: &Stage, folder: &FilePath, fixture: 
     let planned = deployment.plan(false, Some(&keeper)).await.map_err(told)?;
     let before = deployment.cloud.clients.calls();
     let (_stop, stopped) = watch::channel(false);
-    let summary =
-        deployment.apply(planned, keeper.clone(), "conformance", stopped, &mut |_| {}).await.map_err(told)?;
+    let summary = deployment.apply(planned, keeper.clone(), "conformance", stopped, &mut |_| {}).await.map_err(told)?;
     ensure!(summary.is_success() && summary.done.is_empty(), "applying nothing did something: {summary:?}");
     let made = since(&before, &deployment.cloud.clients.calls());
     ensure!(made.total == 0, "applying an empty plan made calls: {:?}", made.by_operation);
