@@ -61,7 +61,8 @@ fn assert_whole(stack: &Stack, keys: &[String]) {
     assert_eq!(fs::metadata(stack.path(".env")).unwrap().mode() & 0o777, 0o600);
     assert_eq!(stack.state()["pending"], serde_json::json!([]));
     assert_eq!(stack.state()["deposed"], serde_json::json!([]));
-    let strays: Vec<_> = files(&stack.folder).into_iter().filter(|path| path.display().to_string().contains(".env.")).collect();
+    let strays: Vec<_> =
+        files(&stack.folder).into_iter().filter(|path| path.display().to_string().contains(".env.")).collect();
     assert!(strays.is_empty(), "{strays:?}");
 }
 
@@ -84,13 +85,21 @@ async fn a_key_is_made_rotated_and_taken_away_and_its_secret_is_nowhere_else() {
     secrets.extend(line(&stack, "AWS_SECRET_ACCESS_KEY"));
     said += &stack.run(&["plan", "-v", "--var", "rotate=third"]).await.exits(0).text();
     said += &stack.run(&["plan", "--json", "--var", "rotate=third"]).await.exits(0).text();
-    said += &stack.run(&["apply", "--yes", "--no-input", "--var", "rotate=second", "--var", "stage=x"]).await.exits(0).text();
+    said += &stack
+        .run(&["apply", "--yes", "--no-input", "--var", "rotate=second", "--var", "stage=x"])
+        .await
+        .exits(0)
+        .text();
 
     assert_eq!(secrets.len(), 2);
     for secret in &secrets {
         assert!(!said.contains(secret.as_str()), "a secret was printed");
         for path in files(&stack.folder).into_iter().filter(|path| !path.ends_with(".env")) {
-            assert!(!String::from_utf8_lossy(&fs::read(&path).unwrap()).contains(secret.as_str()), "{}", path.display());
+            assert!(
+                !String::from_utf8_lossy(&fs::read(&path).unwrap()).contains(secret.as_str()),
+                "{}",
+                path.display()
+            );
         }
     }
     stack.destroy().await;
@@ -291,14 +300,16 @@ async fn a_user_with_two_keys_gets_no_third_and_keeps_both() {
     }
     let before = keys(&stack).await;
     stack.write("stack.toml", KEY);
-    let words: Vec<&str> = before.iter().map(String::as_str).chain(["delete-access-key --user-name keys-app"]).collect();
+    let words: Vec<&str> =
+        before.iter().map(String::as_str).chain(["delete-access-key --user-name keys-app"]).collect();
     stack.run(&APPLY).await.exits(1).says(&words);
     assert_eq!(keys(&stack).await, before);
     assert_eq!(stack.proxy.count(creates), 0);
     // Nor is a user deleted that has keys of somebody else.
     stack.run(&["destroy", "--yes", "--no-input"]).await.exits(1).says(&[before[0].as_str(), "force_destroy = true"]);
     assert_eq!(keys(&stack).await, before);
-    let forced = KEY.split("[iam.access_key").next().unwrap().replace("[iam.user.app]", "[iam.user.app]\nforce_destroy = true");
+    let forced =
+        KEY.split("[iam.access_key").next().unwrap().replace("[iam.user.app]", "[iam.user.app]\nforce_destroy = true");
     stack.write("stack.toml", &forced);
     stack.apply().await;
     stack.destroy().await;
