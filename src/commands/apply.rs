@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::run::{Order, carry_out, open};
+use super::run::{Check, Order, carry_out, open};
 use super::saved::Saved;
 use crate::cli::{Global, StackPath};
 use crate::deployment::Planned;
@@ -53,7 +53,7 @@ pub async fn run(global: &Global, arguments: Arguments, ui: &mut Ui) -> Result<u
         destroy: saved.as_ref().is_some_and(|saved| saved.destroy),
         yes: arguments.yes,
         lock_timeout: arguments.lock_timeout,
-        check: check.as_ref().map(|check| check as &dyn Fn(&Planned) -> Result<(), Error>),
+        check: check.as_ref().map(|check| check as &Check<'_>),
     };
     carry_out(deployment, order, ui).await
 }

@@ -76,6 +76,9 @@ fn emulated_account() -> String {
         .unwrap_or_else(|| DEFAULT_ACCOUNT_ID.into())
 }
 
+/// Says whether a plan may be carried out.
+pub type Check<'a> = dyn Fn(&Planned) -> Result<(), Error> + 'a;
+
 /// What an apply or destroy needs beyond the stack.
 pub struct Order<'a> {
     /// `s3stack apply`, for whoever waits.
@@ -87,7 +90,7 @@ pub struct Order<'a> {
     /// How long to wait for the lease.
     pub lock_timeout: Option<Duration>,
     /// Checks the plan before anything else, as a saved plan does; what it accepts needs no approval.
-    pub check: Option<&'a dyn Fn(&Planned) -> Result<(), Error>>,
+    pub check: Option<&'a Check<'a>>,
 }
 
 /// Takes the lease, plans, asks, applies, gives the lease back. Answers the exit code.

@@ -45,6 +45,8 @@ pub struct Apply<'a> {
     pub(super) ended_tokens: BTreeSet<String>,
     unfinished: usize,
     inherited: BTreeMap<String, Request>,
+    /// Whether earlier runs left entries, also such as need no read, that are still to be folded in.
+    inherits: bool,
     answers: BTreeMap<String, Observation>,
     pub(super) summary: Summary,
     pub(super) now: Duration,
@@ -94,6 +96,7 @@ impl<'a> Apply<'a> {
         let stored = (!options.recovered).then(|| state.clone());
         let writer = Writer::new(state.serial);
         let inherited = recover::questions(&state);
+        let inherits = !state.pending.is_empty();
         let mut events = Vec::new();
         let record = Record::new(&plan, state, options.clone(), &mut events);
         record.state.verify().map_err(ApplyError::Inconsistent)?;
@@ -129,6 +132,7 @@ impl<'a> Apply<'a> {
             events,
             ended_tokens: BTreeSet::new(),
             inherited,
+            inherits,
             answers: BTreeMap::new(),
             summary: Summary::default(),
             now: Duration::ZERO,
@@ -293,6 +297,7 @@ impl<'a> Apply<'a> {
     fn open(&mut self) -> Option<Poll> {
         if self.tasks.is_empty() && self.inherited.is_empty() || self.summary.stopped.is_some() {
             // Nothing was called, so one write is enough for all there is to say.
+            self.fold_inherited();
             self.stage = Stage::Closing;
             return None;
         }
@@ -337,9 +342,7 @@ impl<'a> Apply<'a> {
             if !self.calls.is_empty() {
                 return Some(self.write_or_wait(false));
             }
-            if !self.answers.is_empty() {
-                self.fold_inherited();
-            }
+            self.fold_inherited();
             self.stage = Stage::Closing;
             return None;
         }
@@ -358,6 +361,10 @@ impl<'a> Apply<'a> {
     /// What earlier runs left behind is folded in once more: a call of theirs may have landed since.
     fn fold_inherited(&mut self) {
         let answers = std::mem::take(&mut self.answers);
+        // A run that was stopped before it could ask leaves all of it to the next one.
+        if !std::mem::take(&mut self.inherits) || answers.is_empty() && self.summary.stopped.is_some() {
+            return;
+        }
         let run = self.run.id.clone();
         let (own, others): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.record.state.pending).into_iter().partition(|pending| pending.run == run);
@@ -394,7 +401,7 @@ impl<'a> Apply<'a> {
             .plan
             .outputs
             .iter()
-            .map(|(name, value)| (name.clone(), self.record.settled_value(value)))
+            .filter_map(|(name, value)| Some((name.clone(), self.record.settled_value(value).ok()?)))
             .filter(|(_, value)| value.is_known())
             .collect();
         let complete = self.summary.failed.is_empty()

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::graph::{Graph, Node};
-use crate::state::{Instance, State};
+use crate::state::{Deposed, Instance, State};
 use crate::value::{Map, Value};
 
 /// Moves by new address.
@@ -73,6 +73,23 @@ pub fn moves(graph: &Graph, state: &State) -> (Moves, Diagnostics) {
         }
     }
     (moves, diagnostics)
+}
+
+/// The state with replaced resources put back under their address where the file wants their physical id again (a rename
+/// that was cut short and then taken back): what had taken their place is to be deleted instead. Without this, making the
+/// name anew would wait for deleting what still has all its children.
+pub fn reinstated(mut state: State, graph: &Graph) -> State {
+    for (address, node) in &graph.nodes {
+        let wanted = |deposed: &Deposed| {
+            deposed.address == *address && same_thing(address, node, &deposed.address, &deposed.instance)
+        };
+        let Some(at) = state.deposed.iter().position(wanted) else { continue };
+        let old = state.deposed.remove(at);
+        if let Some(current) = state.instances.insert(address.clone(), old.instance) {
+            state.deposed.push(Deposed { address: address.clone(), instance: current });
+        }
+    }
+    state
 }
 
 fn same_thing(address: &Address, node: &Node, from: &Address, instance: &Instance) -> bool {
