@@ -298,6 +298,9 @@ fn lost(id: &str) -> String {
 
 fn leave_creation(state: &State, pending: &Pending, answer: Option<&Observation>) -> Recovered {
     match answer {
+        Some(Observation::Missing) if state.instances.contains_key(&pending.address) => {
+            recovered(pending, "was to be made, and is in state: nothing to take in", false)
+        }
         Some(Observation::Missing) => {
             recovered(pending, "was to be made and does not exist: nothing to take in", false)
         }

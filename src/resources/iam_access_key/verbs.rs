@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use s3stack_engine::apply::recover::ELSEWHERE;
 use s3stack_engine::fault::{Fault, FaultKind};
 use s3stack_engine::plan::{Live, Observation};
 use s3stack_engine::value::{Map, Value};
@@ -102,22 +103,31 @@ impl Provider for AccessKey {
     async fn delete(&self, context: &Context, delete: &Delete) -> Result<(), Fault> {
         let name = text(&delete.managed, "user").ok_or_else(unknown_user)?;
         let id = delete.physical_id.as_str();
-        User { session: &context.session, name }.delete(id).await?;
-        let Some(wanted) = Wanted::of(&delete.address, &delete.managed) else { return Ok(()) };
-        let digest = text(&delete.attributes, "secret_digest");
-        let Some(mut file) = load(context, wanted.path).await? else { return Ok(()) };
-        let before = file.clone();
-        wanted.remove(&mut file, id, digest);
-        if file == before {
-            return Ok(());
-        }
-        let (own, path) = (wanted.own.clone(), wanted.path.to_owned());
-        let (id, digest, set) = (id.to_owned(), digest.map(str::to_owned), wanted.set.clone());
-        edit(context, &path.clone(), move |file| {
-            Wanted { own: &own, path: &path, set: &set }.remove(file, &id, digest.as_deref());
-        })
-        .await
+        let user = User { session: &context.session, name };
+        // The file before the key: a run that is cut short between the two leaves a key that the next one finds, and
+        // not lines that nobody looks for any more. From the first call on the secret is of no use.
+        user.deactivate(id).await?;
+        forget_lines(context, delete, id).await?;
+        user.delete_inactive(id).await
     }
+}
+
+/// Takes a key's lines out of its file.
+async fn forget_lines(context: &Context, delete: &Delete, id: &str) -> Result<(), Fault> {
+    let Some(wanted) = Wanted::of(&delete.address, &delete.managed) else { return Ok(()) };
+    let digest = text(&delete.attributes, "secret_digest");
+    let Some(mut file) = load(context, wanted.path).await? else { return Ok(()) };
+    let before = file.clone();
+    wanted.remove(&mut file, id, digest);
+    if file == before {
+        return Ok(());
+    }
+    let (own, path) = (wanted.own.clone(), wanted.path.to_owned());
+    let (id, digest, set) = (id.to_owned(), digest.map(str::to_owned), wanted.set.clone());
+    edit(context, &path.clone(), move |file| {
+        Wanted { own: &own, path: &path, set: &set }.remove(file, &id, digest.as_deref());
+    })
+    .await
 }
 
 impl AccessKey {
@@ -178,9 +188,11 @@ impl AccessKey {
         let Some(before) = question.before.get(KEYS).and_then(Value::as_list) else {
             return Ok(Observation::Missing);
         };
+        // What state has is no leftover: the same run may have made it after an earlier one was cut short.
+        let stated = question.before.get(ELSEWHERE).and_then(Value::as_list).unwrap_or_default();
         let is_new = |key: &&Key| {
             let made = self.made();
-            !before.iter().any(|id| id.as_str() == Some(&key.id))
+            !before.iter().chain(stated).any(|id| id.as_str() == Some(&key.id))
                 && made.get(&key.id).is_none_or(|address| *address == question.address)
         };
         let mut new: Vec<&Key> = keys.iter().filter(is_new).collect();
