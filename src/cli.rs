@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 use crate::commands;
-use crate::ui::Ui;
+use crate::ui::{ColourChoice, Settings, Ui};
 
 /// Plans, proves and applies AWS stacks from a TOML file.
 #[derive(Debug, Parser)]
@@ -17,18 +17,6 @@ pub struct Cli {
     pub global: Global,
     #[command(subcommand)]
     pub command: Command,
-}
-
-/// When to colour.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Color {
-    /// On a terminal, unless NO_COLOR is set.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
 }
 
 /// What every command takes.
@@ -54,7 +42,7 @@ pub struct Global {
     pub json: bool,
     /// When to colour.
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
-    pub color: Color,
+    pub color: ColourChoice,
     /// Say more: unchanged resources, calls and their request ids.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
@@ -124,7 +112,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
     };
-    let mut ui = Ui::new(&cli.global);
+    let mut ui = Ui::new(Settings::of(&cli));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => {
@@ -135,13 +123,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Err(source) => Err(crate::error::Error::Io { doing: "starting", path: "the runtime".into(), source }),
     };
-    match outcome {
+    let code = match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             ui.diagnostics(&error.into_diagnostics());
             ExitCode::FAILURE
         }
-    }
+    };
+    if ui.finish() { code } else { ExitCode::FAILURE }
 }
 
 #[cfg(test)]

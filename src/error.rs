@@ -121,20 +121,36 @@ pub fn fault_diagnostic(doing: &str, fault: &Fault) -> Diagnostic {
 
 /// What to do about a fault, where that can be said.
 pub fn next_step(fault: &Fault) -> Option<String> {
-    match fault.kind {
-        FaultKind::Denied if fault.service != "s3stack" => Some(format!(
-            "allow {} to the principal that runs this, if it shall do so",
-            iam_action(&fault.service, &fault.operation)
-        )),
+    if fault.service == "s3stack" {
+        // The tool's own faults say what to do themselves.
+        return None;
+    }
+    let action = iam_action(&fault.service, &fault.operation);
+    Some(match fault.kind {
+        // IAM names the kind of policy in its message: "with an explicit deny in a service control policy".
+        FaultKind::Denied if fault.says("explicit deny") => {
+            format!(
+                "a policy denies {action} explicitly: allowing it elsewhere does not help, that policy has to change"
+            )
+        }
+        FaultKind::Denied => format!("allow {action} to the principal that runs this, if it shall do so"),
+        FaultKind::Expired => {
+            "renew the credentials (`aws sso login`, or new keys in the environment) and run the same \
+                               command again: what was done is recorded"
+                .into()
+        }
         FaultKind::Throttled => {
-            Some("AWS asks to be called less often; try again in a minute, or with a lower --parallelism".into())
+            "AWS asks to be called less often; try again in a minute, or with a lower --parallelism".into()
         }
         FaultKind::Uncertain => {
-            Some("nobody knows whether it took effect; run the same command again, it will look first".into())
+            "nobody knows whether it took effect; run the same command again, it will look first".into()
         }
-        FaultKind::Expired => {
-            Some("renew the credentials and run the same command again: what was done is recorded".into())
+        FaultKind::NotFound => "it, or something that it names, is not there (any more); plan again".into(),
+        FaultKind::Conflict => "something else is changing it, or made it meanwhile; plan again".into(),
+        FaultKind::Dependency => {
+            "AWS does not see yet, or any more, what this relies on; run the same command again".into()
         }
-        _ => None,
-    }
+        FaultKind::Invalid => "AWS refuses this as it is: correct what it names".into(),
+        FaultKind::Stopped | FaultKind::Other => return None,
+    })
 }

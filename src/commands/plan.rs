@@ -36,7 +36,9 @@ const CHANGES: u8 = 2;
 pub async fn run(global: &Global, arguments: Arguments, ui: &mut Ui) -> Result<u8, Error> {
     let began = Instant::now();
     let deployment = open(global, &arguments.stack.path, ui).await?;
+    let working = ui.working("reading AWS");
     let planned = deployment.plan(arguments.destroy, None).await?;
+    drop(working);
     ui.diagnostics(&Diagnostics(run_note(&deployment.state).into_iter().collect()));
     ui.diagnostics(&planned.warnings);
     ui.recovered(&planned.recovered);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use s3stack_engine::apply::Event;
 
-use super::signals::Signals;
+use super::signals::{INTERRUPTED, Signals};
 use crate::backend::lease::Keeper;
 use crate::cli::Global;
 use crate::deployment::{Deployment, Destination, Planned, Reach};
@@ -42,7 +42,7 @@ pub async fn reach(global: &Global, folder: &Path, ui: &Ui) -> Result<Reach, Err
 
 async fn destination(global: &Global, folder: &Path, ui: &Ui) -> Result<Destination, Error> {
     if let Some(url) = &global.local_endpoint {
-        let endpoint = Endpoint { url: url.clone(), account_id: DEFAULT_ACCOUNT_ID.into(), certificate: None };
+        let endpoint = Endpoint { url: url.clone(), account_id: emulated_account(), certificate: None };
         return Ok(Destination::Local(endpoint));
     }
     if !global.local {
@@ -57,6 +57,15 @@ async fn destination(global: &Global, folder: &Path, ui: &Ui) -> Result<Destinat
             Err(Error::refused("S3S-B3", format!("the local AWS could not be started: {error}"), "try again"))
         }
     }
+}
+
+/// The account to be in an emulator: emulators take a twelve-digit access key id as the caller's account, and so does
+/// whoever sets one.
+fn emulated_account() -> String {
+    std::env::var("AWS_ACCESS_KEY_ID")
+        .ok()
+        .filter(|id| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit()))
+        .unwrap_or_else(|| DEFAULT_ACCOUNT_ID.into())
 }
 
 /// What an apply or destroy needs beyond the stack.
@@ -76,11 +85,13 @@ pub struct Order<'a> {
 /// Takes the lease, plans, asks, applies, gives the lease back. Answers the exit code.
 pub async fn carry_out(mut deployment: Deployment, order: Order<'_>, ui: &mut Ui) -> Result<u8, Error> {
     let keeper = deployment.lease(order.command, order.lock_timeout).await?;
+    // From here on a signal must not end the program: whoever comes next would wait for the lease's age.
+    let signals = Signals::listen(ui.progress_note());
     if let Some(dead) = keeper.taken_over() {
         ui.note(&format!("took over from a run that died: {dead}"));
     }
     let keeper = Arc::new(keeper);
-    let result = under_lease(&mut deployment, &order, &keeper, ui).await;
+    let result = under_lease(&mut deployment, &order, &keeper, &signals, ui).await;
     let released = match Arc::try_unwrap(keeper) {
         Ok(keeper) => keeper.release().await,
         // Somebody still holds it: it ends by its age.
@@ -91,59 +102,100 @@ pub async fn carry_out(mut deployment: Deployment, order: Order<'_>, ui: &mut Ui
     Ok(code)
 }
 
+/// What planning and asking came to.
+enum Decision {
+    /// There is nothing to do, and whether everything could be planned.
+    Nothing { whole: bool },
+    /// This shall be done.
+    Go(Box<Planned>),
+}
+
 async fn under_lease(
     deployment: &mut Deployment,
     order: &Order<'_>,
     keeper: &Arc<Keeper>,
+    signals: &Signals,
     ui: &mut Ui,
 ) -> Result<u8, Error> {
-    deployment.refresh_state().await?;
-    let began = Instant::now();
-    let planned = deployment.plan(order.destroy, Some(keeper)).await?;
-    ui.recovered(&planned.recovered);
-    ui.plan(deployment, &planned, began.elapsed());
+    let mut stop = signals.stop();
+    let decision = tokio::select! {
+        decision = decide(deployment, order, keeper, ui) => decision?,
+        Ok(_) = stop.wait_for(|stopped| *stopped) => return Ok(INTERRUPTED),
+    };
+    let planned = match decision {
+        Decision::Nothing { whole } => {
+            ui.outputs(&deployment.project.stack, &deployment.state.outputs);
+            return Ok(u8::from(!whole));
+        }
+        Decision::Go(planned) => *planned,
+    };
     let whole = planned.plan.unplanned.is_empty();
-    let nothing =
-        planned.plan.is_empty() && planned.state == deployment.state && !planned.outputs_change(&deployment.state);
-    if nothing {
-        ui.outputs(&deployment.project.stack, &deployment.state.outputs);
-        return Ok(u8::from(!whole));
+    signals.applying();
+    if *stop.borrow() {
+        return Ok(INTERRUPTED);
     }
-    match order.check {
-        Some(check) => check(&planned)?,
-        None if planned.plan.is_empty() => {}
-        None => approve(deployment, order, &planned, ui)?,
-    }
-    let signals = Signals::listen(ui.progress_note());
     let began = Instant::now();
     let summary = {
         let mut progress = ui.progress(&planned.plan);
         let watch = &mut |event: &Event| progress.event(event);
         deployment.apply(planned, keeper.clone(), order.command, signals.stop(), watch).await?
     };
-    ui.summary(&summary, deployment, began.elapsed());
+    ui.summary(&summary, order.command, deployment, began.elapsed());
     if summary.is_success() && !order.destroy {
         ui.outputs(&deployment.project.stack, &summary.outputs);
     }
     Ok(u8::from(!(whole && summary.is_success())))
 }
 
-fn approve(deployment: &Deployment, order: &Order<'_>, planned: &Planned, ui: &mut Ui) -> Result<(), Error> {
+/// Plans and has the plan approved. Changes nothing, so it may be dropped at any moment.
+async fn decide(
+    deployment: &mut Deployment,
+    order: &Order<'_>,
+    keeper: &Arc<Keeper>,
+    ui: &Ui,
+) -> Result<Decision, Error> {
+    deployment.refresh_state().await?;
+    let began = Instant::now();
+    let working = ui.working("reading AWS");
+    let planned = deployment.plan(order.destroy, Some(keeper)).await?;
+    drop(working);
+    ui.recovered(&planned.recovered);
+    ui.plan(deployment, &planned, began.elapsed());
+    let left_over = planned.state.run.is_some() || !planned.state.pending.is_empty();
+    let nothing = planned.plan.is_empty()
+        && planned.state == deployment.state
+        && !planned.outputs_change(&deployment.state)
+        // What a run left that was taken over is read again at the end of an apply, even if it does nothing else.
+        && !left_over;
+    if nothing {
+        return Ok(Decision::Nothing { whole: planned.plan.unplanned.is_empty() });
+    }
+    match order.check {
+        Some(check) => check(&planned)?,
+        None if planned.plan.is_empty() => {}
+        None => approve(deployment, order, &planned, ui).await?,
+    }
+    Ok(Decision::Go(Box::new(planned)))
+}
+
+async fn approve(deployment: &Deployment, order: &Order<'_>, planned: &Planned, ui: &Ui) -> Result<(), Error> {
     if order.yes {
         return Ok(());
     }
     let environment = &deployment.project.environment;
-    let agreed = if order.destroy && deployment.project.settings.confirm {
-        ui.ask(&format!("This destroys {environment}. Type the environment's name to go on: "))
-            .map(|answer| answer == *environment)
+    let (question, wanted) = if order.destroy && deployment.project.settings.confirm {
+        (format!("This destroys {environment}. Type the environment's name to go on: "), environment.clone())
     } else {
         let verb = if order.destroy { "Destroy all of this?" } else { "Apply this?" };
-        ui.ask(&format!("{verb} Type yes to go on: ")).map(|answer| answer == "yes")
+        (format!("{verb} Type yes to go on: "), "yes".to_owned())
     };
+    // Elsewhere, so that a signal is heard and the lease renewed while the user thinks.
+    let asker = ui.clone();
+    let answer = tokio::task::spawn_blocking(move || asker.ask(&question)).await.ok().flatten();
     let losses = planned.plan.changes.values().any(|change| !change.loss.is_empty());
-    match agreed {
-        Some(true) => Ok(()),
-        Some(false) => Err(Error::refused(
+    match answer {
+        Some(answer) if answer == wanted => Ok(()),
+        Some(_) => Err(Error::refused(
             "S3S-A3",
             "not approved; nothing was changed",
             "run the command again to be asked again",

@@ -21,9 +21,12 @@ macro_rules! registry {
 }
 
 registry! {
+    iam_access_key,
+    iam_group,
     iam_instance_profile,
     iam_policy,
     iam_role,
+    iam_user,
     s3_bucket,
     s3_object,
 }

@@ -115,6 +115,11 @@ impl Update {
     pub fn touches(&self, property: &str) -> bool {
         self.changed.iter().any(|path| path.head() == Some(property))
     }
+
+    /// Whether the owner's mark is to be written: the resource is taken over, or the mark was taken off.
+    pub fn marks(&self) -> bool {
+        self.adopts || self.changed.contains(&Path::of("tags").key(OWNER_TAG))
+    }
 }
 
 /// A resource to take away.

@@ -116,6 +116,17 @@ async fn tags_of_others_stay_and_ours_come_and_go() {
 }
 
 #[tokio::test]
+async fn a_mark_that_was_taken_off_is_put_back() {
+    let stage = stage().await;
+    let id = name(&stage, "mark");
+    let text = format!("name = '{id}'");
+    stage.create(&id, &text).await.unwrap();
+    stage.context.session.s3().delete_bucket_tagging().bucket(&id).send().await.unwrap();
+    assert_eq!(stage.live(&id, &stage.managed(&text)).await.owner, None);
+    assert_eq!(stage.update(&id, &text, &text).await, ["tags"]);
+}
+
+#[tokio::test]
 async fn requests_are_as_few_as_the_budget_says() {
     let stage = stage().await;
     let id = name(&stage, "budget");

@@ -97,6 +97,11 @@ async fn what_somebody_changed_is_seen() {
     let changed = stage.update(&id, &text, &text).await;
     assert!(changed.contains(&"checksum".into()), "{changed:?}");
     assert_eq!(text_of(&stage, &bucket, "drift").await, "x");
+    // The same content without the mark is written again too.
+    let put = s3.put_object().bucket(&bucket).key("drift").content_type("application/octet-stream");
+    let put = put.checksum_algorithm(aws_sdk_s3::types::ChecksumAlgorithm::Sha256);
+    put.body(ByteStream::from_static(b"x")).send().await.unwrap();
+    assert_eq!(stage.update(&id, &text, &text).await, ["tags"]);
 }
 
 #[tokio::test]
@@ -144,7 +149,7 @@ async fn a_link_out_of_the_stack_folder_is_not_followed() {
 #[tokio::test]
 async fn a_large_file_goes_in_parts_and_is_known_by_its_digest() {
     let (mut stage, bucket) = stage().await;
-    let large: Vec<u8> = (0..(20 << 20)).map(|at: u32| (at % 251) as u8).collect();
+    let large: Vec<u8> = (0..(9 << 20)).map(|at: u32| (at % 251) as u8).collect();
     fs::write(stage.folder().join("large.bin"), &large).unwrap();
     // The emulator forgets tags given with CreateMultipartUpload.
     let extras = "metadata = { a = 'b c' }\ncache_control = 'no-store'\nstorage_class = 'STANDARD_IA'";
@@ -152,7 +157,7 @@ async fn a_large_file_goes_in_parts_and_is_known_by_its_digest() {
     let id = format!("{bucket}/large.bin");
     let (made, calls) = stage.calls_of(stage.create(&id, &text)).await;
     made.unwrap();
-    assert_eq!(calls.iter().filter(|call| *call == "UploadPart").count(), 3);
+    assert_eq!(calls.iter().filter(|call| *call == "UploadPart").count(), 2);
     let managed = stage.managed(&text);
     assert_eq!(stage.live(&id, &managed).await.managed, managed);
     let got = stage.context.session.s3().get_object().bucket(&bucket).key("large.bin").send().await.unwrap();

@@ -229,7 +229,10 @@ impl Stage {
         let asked: Map = desired.clone().into_iter().chain(old.clone()).collect();
         let mut live = self.live(id, &asked).await;
         self.remember_unreadable(old, &mut live);
-        let changed: Vec<Path> = self.differing(&desired, &live);
+        let mut changed: Vec<Path> = self.differing(&desired, &live);
+        if live.owner.is_none() {
+            changed.push(Path::of("tags").key("s3stack:id"));
+        }
         let update = Update {
             address: self.address.clone(),
             physical_id: id.into(),

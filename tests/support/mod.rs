@@ -3,3 +3,5 @@
 
 pub mod emulator;
 pub mod proxy;
+pub mod stack;
+pub mod terminal;

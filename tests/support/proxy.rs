@@ -60,6 +60,15 @@ impl Reply {
         Self { status, headers: headers.into(), body }
     }
 
+    /// An error as IAM and STS write it.
+    pub fn query(status: u16, code: &str) -> Self {
+        let body = format!(
+            "<ErrorResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><Error><Type>Sender</Type><Code>{code}</Code>\
+             <Message>made up by the proxy</Message></Error><RequestId>PROXY1</RequestId></ErrorResponse>"
+        );
+        Self { body, ..Self::xml(status, code) }
+    }
+
     /// An error as the JSON services write it.
     pub fn json(status: u16, code: &str) -> Self {
         let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amzn-requestid", "PROXY1")]
@@ -211,6 +220,11 @@ impl Proxy {
     /// The status that upstream gave the request of that index, once it has.
     pub fn status(&self, index: usize) -> Option<u16> {
         self.shared.log.lock().unwrap().get(index).and_then(|(_, status)| *status)
+    }
+
+    /// Forgets the rules; the log stays.
+    pub fn behave(&self) {
+        self.shared.rules.lock().unwrap().clear();
     }
 
     /// Returns when no request is on its way to upstream: what a client that is gone had sent has then taken effect.

@@ -33,7 +33,7 @@ pub(super) struct Task {
     /// When its first call started.
     pub since: Option<Duration>,
     /// Once the resource's existence is recorded: the generation of the state that must be stored before anything relies on
-    /// its identifier; 0 where the identifier was known before.
+    /// its identifier; 0 where the identifier was known before. For a delete likewise, where it frees a name.
     pub is_identified: Option<u64>,
     /// What the last attempt met.
     pub last: Option<Fault>,
@@ -270,7 +270,7 @@ impl Apply<'_> {
             }
             FaultKind::Uncertain => self.fail(at, fault, true),
             // State has what there is of it.
-            _ if is_identified => self.fail(at, fault, false),
+            _ if is_identified => self.fail_half_made(at, fault),
             // Nobody can look any more.
             FaultKind::Expired => self.fail(at, fault, true),
             _ if self.is_stopping() => self.fail(at, fault, true),
@@ -280,6 +280,16 @@ impl Apply<'_> {
             }
             _ => self.go_on(at, Step::Look(Why::Failed(fault))),
         }
+    }
+
+    /// A create failed after its resource was recorded. What AWS told only once is lost with it: then it is of no use.
+    fn fail_half_made(&mut self, at: usize, fault: Fault) {
+        if let Some(address) = self.tasks.get(at).map(|task| task.operation.address.clone())
+            && is_spent(self.options.registry.get(address.type_name.as_str()))
+        {
+            self.record.depose_current(&address);
+        }
+        self.fail(at, fault, false);
     }
 
     fn looked(&mut self, at: usize, why: Why, observation: Observation) {
@@ -298,7 +308,10 @@ impl Apply<'_> {
             (Observation::Foreign(how), why) => {
                 self.fail(at, taken(why.fault(), &entry.instance.physical_id, &how), false)
             }
-            (Observation::Missing, Why::Uncertain(fault)) if self.has_attempts(at) => self.rest(at, Step::Act, fault),
+            (Observation::Missing, Why::Uncertain(fault)) if self.has_attempts(at) => {
+                self.unidentified(at);
+                self.rest(at, Step::Act, fault);
+            }
             (Observation::Missing, Why::Uncertain(fault)) => self.fail(at, fault, true),
             (Observation::Missing, Why::Conflict(fault)) if self.has_attempts(at) => self.rest(at, Step::Act, fault),
             (Observation::Missing, Why::Conflict(fault)) => self.fail(at, fault, false),
@@ -357,7 +370,10 @@ impl Apply<'_> {
     fn repair_failed(&mut self, at: usize, live: Box<Live>, fault: Fault) {
         match fault.kind {
             FaultKind::Uncertain if self.may_retry(at) => self.rest(at, Step::Repair(live), fault),
-            FaultKind::NotFound if self.may_retry(at) => self.rest(at, Step::Act, fault),
+            FaultKind::NotFound if self.may_retry(at) => {
+                self.unidentified(at);
+                self.rest(at, Step::Act, fault);
+            }
             // State has what there is of it, with all that was tried.
             _ => self.fail(at, fault, false),
         }
@@ -367,7 +383,7 @@ impl Apply<'_> {
         if let Some(task) = self.tasks.get(at) {
             let address = task.operation.address.clone();
             self.record.deleted(&address, &instance.physical_id);
-            self.changed();
+            self.unidentified(at);
         }
         // There may be another: an attempt before the last one may have taken effect late.
         let fault = self.tasks.get(at).and_then(|task| task.last.clone()).unwrap_or_else(|| wrong_reply("create"));
@@ -375,6 +391,18 @@ impl Apply<'_> {
             self.go_on(at, Step::Look(Why::Uncertain(fault)));
         } else {
             self.fail(at, fault, true);
+        }
+    }
+
+    fn unidentified(&mut self, at: usize) {
+        if let (Some(token), Some(change)) =
+            (self.tasks.get(at).map(|task| task.token.clone()), self.change(at).cloned())
+        {
+            self.record.unidentified(&token, &change);
+            self.changed();
+        }
+        if let Some(task) = self.tasks.get_mut(at) {
+            task.is_identified = None;
         }
     }
 
@@ -407,11 +435,14 @@ impl Apply<'_> {
 
     fn deleted(&mut self, at: usize) {
         let Some(Task { operation, .. }) = self.tasks.get(at) else { return };
-        let (address, old) = (operation.address.clone(), operation.old.clone());
+        let (address, old, frees_name) = (operation.address.clone(), operation.old.clone(), operation.frees_name);
         if let Some(old) = old {
             self.record.deleted(&address, &old.physical_id);
         }
-        self.changed();
+        let generation = self.changed();
+        if let Some(task) = self.tasks.get_mut(at) {
+            task.is_identified = frees_name.then_some(generation);
+        }
         self.succeed(at);
     }
 

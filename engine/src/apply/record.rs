@@ -10,7 +10,7 @@ use super::model::Options;
 use super::recover::{REPLACES, found_instance};
 use super::schedule::{self, Operation};
 use super::settle::{settle, settle_map};
-use super::stored::{attributes, intended, storable, unconfirmed, union};
+use super::stored::{attempted, attributes, intended, storable, union};
 use crate::address::Address;
 use crate::plan::{Action, Change, Live, Plan};
 use crate::resource::ResourceType;
@@ -197,6 +197,16 @@ impl<'a> Record<'a> {
         self.place(address, instance);
     }
 
+    /// What a creation had made is gone: if another attempt makes something again, it has to be found by the type's identity.
+    pub fn unidentified(&mut self, token: &str, change: &Change) {
+        let Some(after) = &change.after else { return };
+        let kind = self.options.registry.get(&after.type_name);
+        if let Some(pending) = self.state.pending.iter_mut().find(|pending| pending.token == token) {
+            pending.instance.physical_id.clone_from(&after.physical_id);
+            pending.instance.attributes = attributes(&after.attributes, kind);
+        }
+    }
+
     /// A create or update was confirmed.
     pub fn made(&mut self, change: &Change, physical_id: &str, reply: &Map) {
         let Some(after) = &change.after else { return };
@@ -220,10 +230,9 @@ impl<'a> Record<'a> {
         let (Some(after), Some(old)) = (&change.after, self.state.instances.get(&change.address)) else { return };
         let mut target = after.clone();
         target.managed = self.settled(&target.managed, None);
-        let mut new = self.recorded(&target, Some(old));
-        unconfirmed(&mut new.managed, &old.managed, self.kind(old));
+        let new = self.recorded(&target, Some(old));
         let mut instance = old.clone();
-        instance.managed = union(&old.managed, &new.managed);
+        instance.managed = attempted(&old.managed, &new.managed, self.kind(old));
         instance.memory = union(&old.memory, &new.memory);
         instance.waits_for.extend(new.waits_for);
         instance.protect |= new.protect;
@@ -246,6 +255,13 @@ impl<'a> Record<'a> {
             |deposed: &Deposed| deposed.address == *address && deposed.instance.physical_id == instance.physical_id;
         if !self.state.deposed.iter().any(known) {
             self.state.deposed.push(Deposed { address: address.clone(), instance });
+        }
+    }
+
+    /// What state has under an address is of no use and has to go.
+    pub fn depose_current(&mut self, address: &Address) {
+        if let Some(instance) = self.state.instances.remove(address) {
+            self.depose(address, instance);
         }
     }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::model::Request;
-use super::stored::{attributes, tried, unconfirmed, union};
+use super::stored::{attempted, attributes, tried, union};
 use crate::address::Address;
 use crate::plan::{Live, Observation};
 use crate::resource::{Identity, Registry, ResourceType};
@@ -45,12 +45,13 @@ pub struct Recovered {
     pub stays: bool,
 }
 
-/// The reads that recovery needs, by the token of the entry each is about. Updates need none.
+/// The reads that recovery needs, by the token of the entry each is about. An update needs one only where it was to write
+/// what nobody knew before.
 pub fn questions(state: &State) -> BTreeMap<String, Request> {
     state
         .pending
         .iter()
-        .filter(|pending| pending.verb != Verb::Update)
+        .filter(|pending| pending.verb != Verb::Update || !pending.instance.managed.values().all(Value::is_known))
         .map(|pending| (pending.token.clone(), question(state, pending)))
         .collect()
 }
@@ -90,7 +91,7 @@ pub fn fold(
                 creations.push((at, pending));
                 continue;
             }
-            Verb::Update => fold_update(&mut folded, pending, circumstances.registry),
+            Verb::Update => fold_update(&mut folded, pending, answers.get(&pending.token), circumstances.registry),
             Verb::Delete => fold_delete(&mut folded, pending, answers.get(&pending.token)),
         };
         done.insert(at, what);
@@ -190,17 +191,25 @@ pub(super) fn found_instance(pending: &Pending, live: &Live, kind: Option<&dyn R
     let mut known = instance.attributes;
     known.extend(live.attributes.clone());
     instance.attributes = attributes(&known, kind);
-    instance.managed = tried(&instance.managed, &live.managed);
-    unconfirmed(&mut instance.managed, &Map::new(), kind);
+    instance.managed = attempted(&Map::new(), &tried(&instance.managed, &live.managed), kind);
     instance.memory = tried(&instance.memory, &Map::new());
     instance.written_at = wall;
     instance
 }
 
-fn fold_update(state: &mut State, pending: &Pending, registry: &dyn Registry) -> Recovered {
+fn fold_update(
+    state: &mut State,
+    pending: &Pending,
+    answer: Option<&Observation>,
+    registry: &dyn Registry,
+) -> Recovered {
+    let live = match answer {
+        Some(Observation::Found(live)) => live.managed.clone(),
+        _ => Map::new(),
+    };
     let what = match state.instances.get_mut(&pending.address) {
         Some(instance) if instance.physical_id == pending.instance.physical_id => {
-            widen(instance, pending, registry.get(&pending.instance.type_name));
+            widen(instance, pending, &live, registry.get(&pending.instance.type_name));
             "was being updated: the plan compares all that the update may have set"
         }
         _ => "was being updated and is no longer in state: nothing to do",
@@ -209,10 +218,9 @@ fn fold_update(state: &mut State, pending: &Pending, registry: &dyn Registry) ->
 }
 
 /// Adds to an instance what an update tried.
-fn widen(instance: &mut Instance, pending: &Pending, kind: Option<&dyn ResourceType>) {
-    let mut tried = tried(&pending.instance.managed, &instance.managed);
-    unconfirmed(&mut tried, &instance.managed, kind);
-    instance.managed = union(&instance.managed, &tried);
+fn widen(instance: &mut Instance, pending: &Pending, live: &Map, kind: Option<&dyn ResourceType>) {
+    let tried = tried(&pending.instance.managed, live);
+    instance.managed = attempted(&instance.managed, &tried, kind);
     instance.waits_for.extend(pending.instance.waits_for.iter().cloned());
     instance.written_at = instance.written_at.max(pending.instance.written_at);
 }
@@ -243,6 +251,12 @@ fn fold_creation(state: &mut State, pending: &Pending, live: &Live, circumstance
     let is_deposed = state.deposed.iter().any(|deposed| deposed.instance.physical_id == id);
     let held = state.instances.get(&pending.address);
     match held {
+        // Whether its creation was done, and what it told was passed on, nobody knows.
+        Some(known) if known.physical_id == id && is_spent(kind) => {
+            state.instances.remove(&pending.address);
+            state.deposed.push(Deposed { address: pending.address.clone(), instance });
+            recovered(pending, lost(&id), false)
+        }
         Some(known) if known.physical_id == id => {
             // A value that was confirmed since, and that the creation had tried too, is there whichever came last.
             for (name, tried) in &mut instance.managed {
@@ -258,10 +272,7 @@ fn fold_creation(state: &mut State, pending: &Pending, live: &Live, circumstance
         _ if is_deposed => recovered(pending, format!("had been made as {id}, which is to be deleted"), false),
         _ if is_spent(kind) => {
             state.deposed.push(Deposed { address: pending.address.clone(), instance });
-            let what = format!(
-                "had been made as {id}, but what AWS tells only once is lost: it will be deleted and made anew"
-            );
-            recovered(pending, what, false)
+            recovered(pending, lost(&id), false)
         }
         Some(known) if pending.before.get(REPLACES).and_then(Value::as_str) != Some(&known.physical_id) => {
             state.deposed.push(Deposed { address: pending.address.clone(), instance });
@@ -275,6 +286,10 @@ fn fold_creation(state: &mut State, pending: &Pending, live: &Live, circumstance
             recovered(pending, format!("was being made and exists as {id}: it is taken into state"), false)
         }
     }
+}
+
+fn lost(id: &str) -> String {
+    format!("had been made as {id}, but what AWS tells only once may be lost: it will be deleted and made anew")
 }
 
 fn leave_creation(state: &State, pending: &Pending, answer: Option<&Observation>) -> Recovered {

@@ -9,8 +9,8 @@
 //!
 //! Where these contradict each other, first a replacement in the circle becomes delete-first (always possible, at the
 //! price of a gap), then what comes back under its name stops waiting for the deletion of what pointed to it and is no child
-//! of it, then deletions stop waiting for updates (AWS may refuse one; the next apply does it). What is still a circle
-//! after that is an error.
+//! of it, then deletions stop waiting for updates, and last for deletions (AWS may refuse one; the next apply does it). What
+//! is still a circle after that is an error.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +33,10 @@ pub(super) struct Operation {
     pub verb: Verb,
     /// For a delete: what is deleted.
     pub old: Option<Instance>,
-    /// For a create: whether it takes the place of one that is deleted afterwards.
+    /// For a delete: whether something else is then made under its name. That waits until state says that the old one is
+    /// gone: otherwise recovery could not tell the new one from it.
+    pub frees_name: bool,
+    /// For a create: the physical id of what it replaces and what is deleted afterwards.
     pub supersedes: Option<String>,
     /// The operations that come before this one.
     pub waits_for: Vec<usize>,
@@ -68,6 +71,9 @@ enum Bond {
     Weak,
     /// A deletion waits for an update, a creation for its sibling's.
     Loose,
+    /// A deletion waits for the deletion of what pointed to it. After an update of unknown effect, state has the old and
+    /// the new edges, and they may form a circle.
+    Pointed,
     /// Always holds.
     Firm,
 }
@@ -188,6 +194,7 @@ impl<'a> Builder<'a> {
             })
             .collect();
 
+        let mut freeing = BTreeSet::new();
         let mut bonds = BTreeMap::new();
         let mut tie = |after: usize, before: usize, bond: Bond| {
             if after != before && !self.dropped.contains(&(after, before)) {
@@ -204,7 +211,10 @@ impl<'a> Builder<'a> {
             }
             if let Some(delete) = deletes_of.get(*address) {
                 match self.first.contains(*address) {
-                    true => tie(*make, *delete, Bond::Firm),
+                    true => {
+                        freeing.insert(*delete);
+                        tie(*make, *delete, Bond::Firm);
+                    }
                     false => tie(*delete, *make, Bond::Firm),
                 }
             }
@@ -228,8 +238,12 @@ impl<'a> Builder<'a> {
             for other in self.pointers.get(address).into_iter().flatten().copied() {
                 let comes_back = !is_deposed && self.first.contains(address);
                 if let Some(before) = deletes_of.get(other) {
-                    let weak = comes_back && !self.is_child(other, address);
-                    tie(delete, *before, if weak { Bond::Weak } else { Bond::Firm });
+                    let bond = match (self.is_child(other, address), comes_back) {
+                        (true, _) => Bond::Firm,
+                        (false, true) => Bond::Weak,
+                        (false, false) => Bond::Pointed,
+                    };
+                    tie(delete, *before, bond);
                 }
                 let still = self.plan.changes.get(other).is_some_and(|change| change.waits_for.contains(address));
                 // Of what is replaced, the old one pointed here, and that is deleted.
@@ -241,7 +255,7 @@ impl<'a> Builder<'a> {
             }
             for (before, _, instance) in &deposed {
                 if instance.waits_for.contains(address) {
-                    tie(delete, *before, Bond::Firm);
+                    tie(delete, *before, Bond::Pointed);
                 }
             }
         }
@@ -259,6 +273,7 @@ impl<'a> Builder<'a> {
             for (delete, holder) in holders.get(&identity).into_iter().flatten() {
                 let own = *holder == address && deletes_of.get(address) == Some(delete);
                 if !own {
+                    freeing.insert(*delete);
                     tie(*make, *delete, Bond::Firm);
                 }
             }
@@ -271,6 +286,11 @@ impl<'a> Builder<'a> {
                 if let Some(operation) = operations.get_mut(*make) {
                     operation.supersedes = id;
                 }
+            }
+        }
+        for delete in freeing {
+            if let Some(operation) = operations.get_mut(delete) {
+                operation.frees_name = true;
             }
         }
         for (after, before) in bonds.keys() {
@@ -323,6 +343,7 @@ impl Operation {
             address: address.clone(),
             verb,
             old,
+            frees_name: false,
             supersedes: None,
             waits_for: Vec::new(),
             releases: Vec::new(),

@@ -99,35 +99,42 @@ pub(super) fn union(applied: &Map, tried: &Map) -> Map {
     both
 }
 
-/// Marks what AWS never tells and was not confirmed: with the value that was tried in its place, the next plan would take it
-/// for applied. What is as it was in `old` was not tried.
-pub(super) fn unconfirmed(map: &mut Map, old: &Map, kind: Option<&dyn ResourceType>) {
-    let Some(kind) = kind else { return };
-    for (name, value) in map.iter_mut() {
+/// [`union`] for an operation of unknown effect. What AWS never tells is marked where the operation tried to change it: with
+/// the old or the new value in its place, the next plan would take that for applied.
+pub(super) fn attempted(applied: &Map, tried: &Map, kind: Option<&dyn ResourceType>) -> Map {
+    let mut both = union(applied, tried);
+    let Some(kind) = kind else { return both };
+    for (name, value) in &mut both {
         let is_write_only = kind.schema().properties.get(name).is_some_and(|property| property.write_only);
-        if is_write_only && old.get(name) != Some(value) {
-            *value = Value::map([("$unconfirmed", Value::from(true))]);
+        if is_write_only && applied.get(name) != tried.get(name) {
+            *value = mark();
         }
     }
+    both
 }
 
-/// What was tried, as far as it is known now: what is unknown is taken from what AWS has, or left out where that is a
-/// secret or nothing.
+/// What was tried, as far as it is known now: what is unknown is taken from what AWS has, or marked where that is a secret or
+/// nothing.
 pub(super) fn tried(map: &Map, live: &Map) -> Map {
+    let nothing = Map::new();
     map.iter()
-        .filter_map(|(key, value)| {
+        .map(|(key, value)| {
             let live = live.get(key).filter(|live| !live.is_sensitive() && live.is_known());
             let value = match (value, live) {
-                (Value::Map(inner), live) => {
-                    let nothing = Map::new();
-                    Value::Map(tried(inner, live.and_then(Value::as_map).unwrap_or(&nothing)))
-                }
+                (Value::Map(inner), live) => Value::Map(tried(inner, live.and_then(Value::as_map).unwrap_or(&nothing))),
                 (value, _) if value.is_known() => value.clone(),
-                (_, live) => live?.clone(),
+                (_, Some(live)) => live.clone(),
+                (_, None) => mark(),
             };
-            Some((key.clone(), value))
+            (key.clone(), value)
         })
         .collect()
+}
+
+/// What stands for a value that was tried and that nobody knows: unlike any value, so that the next plan writes or resets
+/// the property.
+fn mark() -> Value {
+    Value::map([("$unconfirmed", Value::from(true))])
 }
 
 #[cfg(test)]

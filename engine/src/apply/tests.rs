@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::*;
+use crate::fault::FaultKind;
 use crate::state::Verb;
 use crate::testing::driver::{Course, Ended};
 use crate::testing::faults::Schedule;
@@ -17,7 +18,7 @@ use crate::testing::world::World;
 
 fn cases(usual: u32) -> Config {
     let cases = option_env!("S3STACK_CASES").and_then(|text| text.parse().ok()).unwrap_or(usual);
-    Config { cases, failure_persistence: None, max_shrink_iters: 2000, ..Config::default() }
+    Config { cases, failure_persistence: None, max_shrink_iters: 60, ..Config::default() }
 }
 
 /// What went wrong, in few words.
@@ -39,22 +40,25 @@ fn summary(course: &Course) -> Option<&Summary> {
     }
 }
 
-/// Applies `stack` without faults until nothing is left to do; at most `rounds` applies may be needed.
-fn converge(world: &mut World, stack: &Stack, rounds: u32) -> Result<(), TestCaseError> {
-    for _ in 0..rounds {
+/// Applies `stack` without faults. One apply is enough, but where state had to be so careful after an update of unknown
+/// effect that its edges form a circle: then the cloud may refuse a deletion, and the next apply does it.
+fn converge(world: &mut World, stack: &Stack) -> Result<(), TestCaseError> {
+    for _ in 0..3 {
         let course = world.apply(Some(stack), &Schedule::calm()).expect("a plan is possible");
         let summary = summary(&course).expect("without faults it ends");
-        prop_assert!(summary.is_success(), "{}", brief(summary));
-        let (state, _) = world.recovered();
-        let again = world.plan(Some(stack), &state).expect("a plan is possible");
-        // What a run that died had tried may be remembered once more after the run that took over: to forget it takes a
-        // write of the state and no call.
-        if again.is_empty() && again.changes.values().all(|change| change.accepted.is_empty()) {
+        if summary.is_success() {
             break;
         }
+        let refused = |failed: &Failed| failed.verb == Verb::Delete && failed.fault.kind == FaultKind::Dependency;
+        prop_assert!(summary.failed.iter().all(refused), "{}\n{}", brief(summary), world.log.join("\n"));
     }
+    unlike(world, stack)
+}
+
+/// The cloud is as the stack wants it, and a further apply does nothing.
+fn unlike(world: &mut World, stack: &Stack) -> Result<(), TestCaseError> {
     let unlike = world.unlike(stack);
-    prop_assert!(unlike.is_empty(), "{}", unlike.join("\n"));
+    prop_assert!(unlike.is_empty(), "{}\n{}", unlike.join("\n"), world.log.join("\n"));
     let course = world.apply(Some(stack), &Schedule::calm()).expect("a plan is possible");
     prop_assert_eq!((course.calls, course.writes), (0, 0), "the second apply does something: {:?}", course.events);
     Ok(())
@@ -99,7 +103,7 @@ fn without_faults_one_apply_is_enough_and_a_second_does_nothing() {
                 let summary = summary(&course).expect("it ends");
                 prop_assert!(summary.is_success(), "{}", brief(summary));
                 is_truthful(&world, summary)?;
-                converge(&mut world, stack, 0)?;
+                unlike(&mut world, stack)?;
             }
             let course = world.apply(None, &order).expect("a plan is possible");
             let summary = summary(&course).expect("it ends");
@@ -112,7 +116,7 @@ fn without_faults_one_apply_is_enough_and_a_second_does_nothing() {
 
 #[test]
 fn after_any_course_of_events_the_next_applies_converge() {
-    let mut runner = TestRunner::new(cases(2500));
+    let mut runner = TestRunner::new(cases(1500));
     let strategy = (
         generate::stack(),
         generate::stack(),
@@ -129,7 +133,7 @@ fn after_any_course_of_events_the_next_applies_converge() {
                     is_truthful(&world, summary)?;
                 }
             }
-            converge(&mut world, &last, 1)
+            converge(&mut world, &last)
         })
         .unwrap();
 }

@@ -76,10 +76,11 @@ impl Writer {
 
     /// Whether to write now. `idle`: nothing else is going on that would be worth waiting for.
     pub fn is_due(&self, now: Duration, idle: bool) -> bool {
-        !self.is_writing()
-            && !self.is_clean()
-            && (idle || self.urgent > self.stored || self.due().is_some_and(|due| due <= now))
-            && self.retry_at.is_none_or(|at| at <= now)
+        let is_due = match self.retry_at {
+            Some(at) => at <= now,
+            None => idle || self.urgent > self.stored || self.due().is_some_and(|due| due <= now),
+        };
+        is_due && !self.is_writing() && !self.is_clean()
     }
 
     /// When the next write is due; `None` while one is in flight or nothing is to be written.

@@ -288,7 +288,8 @@ impl BlockScope<'_> {
             return Err(self.missing(span, format!("there is no {address}"), None));
         };
         let schema = kind.schema();
-        let known = schema.attributes.contains_key(name) || schema.properties.get(name).is_some_and(|one| !one.derived);
+        let known = schema.attributes.get(name).is_some_and(|one| !one.note)
+            || schema.properties.get(name).is_some_and(|one| !one.derived);
         if !known {
             let names = schema.attributes.keys().chain(schema.properties.keys()).map(String::as_str);
             let help = did_you_mean(name, names).map(|near| format!("did you mean `{near}`?"));

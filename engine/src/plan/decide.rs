@@ -455,7 +455,8 @@ impl<'a> Planner<'a> {
                 && instance.physical_id == live.physical_id
                 && (node.region.is_empty() || instance.region == node.region)
         };
-        self.state.instances.values().any(holder)
+        let deposed = self.state.deposed.iter().map(|deposed| &deposed.instance);
+        self.state.instances.values().chain(deposed).any(holder)
     }
 
     fn belongs_to_parent(&self, kind: &dyn ResourceType, node: &Node) -> bool {
@@ -578,7 +579,7 @@ impl<'a> Planner<'a> {
             .schema()
             .attributes
             .iter()
-            .filter(|(_, attribute)| attribute.made_by_aws)
+            .filter(|(_, attribute)| attribute.made_by_aws && !attribute.note)
             .map(|(name, _)| name.clone())
             .collect();
         (!names.is_empty()).then(|| (change.address.clone(), names))

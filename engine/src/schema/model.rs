@@ -151,6 +151,30 @@ pub struct Attribute {
     pub made_by_aws: bool,
     /// Whether it is never shown nor stored.
     pub sensitive: bool,
+    /// Whether it is the type's own note about the resource, of no use in a file and not listed as made by AWS.
+    pub note: bool,
+}
+
+impl Attribute {
+    /// An attribute that is known before anything exists.
+    pub fn predicted(doc: impl Into<String>) -> Self {
+        Self { doc: doc.into(), made_by_aws: false, sensitive: false, note: false }
+    }
+
+    /// An attribute that only AWS can say.
+    pub fn made_by_aws(doc: impl Into<String>) -> Self {
+        Self { made_by_aws: true, ..Self::predicted(doc) }
+    }
+
+    /// A secret that AWS makes.
+    pub fn secret(doc: impl Into<String>) -> Self {
+        Self { sensitive: true, ..Self::made_by_aws(doc) }
+    }
+
+    /// What a type notes about a resource when it is made, for itself.
+    pub fn note(doc: impl Into<String>) -> Self {
+        Self { note: true, ..Self::made_by_aws(doc) }
+    }
 }
 
 impl Property {

@@ -116,8 +116,7 @@ pub fn check_setting(name: &str, node: &Node, value: &Value) -> Diagnostics {
     let mut problems = Vec::new();
     match value {
         Value::Null if property.required => {
-            problems
-                .push(Problem::new("S3S-V3", &Path::default(), format!("`{name}` is null")).help("give it a value"));
+            problems.push(Problem::new("S3S-V3", &Path::default(), "it is null").help("give it a value"));
         }
         Value::Null => {}
         value => validate::check(&property.shape, value, &Path::default(), &mut problems),

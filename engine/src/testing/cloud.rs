@@ -119,8 +119,10 @@ impl Cloud {
                 Stepped::Returned(Ok(Reply::Read(observation)))
             }
         };
-        self.past.push_front(self.objects.clone());
-        self.past.truncate(12);
+        if self.lag > 0 {
+            self.past.push_front(self.objects.clone());
+            self.past.truncate(self.lag + 1);
+        }
         stepped
     }
 

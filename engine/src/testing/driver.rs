@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::cloud::{Cloud, Stepped, Work, fault};
 use super::faults::{Schedule, Strike};
 use super::store::{Store, Written};
-use crate::apply::{Apply, Event, Poll, Stopped, Summary};
+use crate::apply::{Apply, Event, Poll, Reply, Request, Stopped, Summary};
 use crate::fault::FaultKind;
+use crate::plan::Observation;
 use crate::state::State;
 
 /// The time one thing takes.
@@ -37,12 +38,15 @@ pub struct Course {
     pub events: Vec<Event>,
     /// The steps in the cloud.
     pub steps: u32,
+    /// The steps in words.
+    pub trace: Vec<String>,
 }
 
 /// Runs an apply to its end.
 pub fn run(apply: &mut Apply<'_>, cloud: &mut Cloud, store: &mut Store, schedule: &Schedule) -> Course {
-    let lineage = store.state().lineage;
-    let mut course = Course { ended: Ended::Crashed, calls: 0, writes: 0, events: Vec::new(), steps: 0 };
+    let lineage = store.state().lineage.clone();
+    let mut course =
+        Course { ended: Ended::Crashed, calls: 0, writes: 0, events: Vec::new(), steps: 0, trace: Vec::new() };
     let mut now = Duration::ZERO;
     let mut work: Vec<Work> = Vec::new();
     let mut writing: Option<(Box<State>, Duration)> = None;
@@ -77,10 +81,10 @@ pub fn run(apply: &mut Apply<'_>, cloud: &mut Cloud, store: &mut Store, schedule
                 course.calls += 1;
                 let stored = store.state();
                 let token = match &*request {
-                    crate::apply::Request::Create { token, .. }
-                    | crate::apply::Request::Update { token, .. }
-                    | crate::apply::Request::Delete { token, .. }
-                    | crate::apply::Request::Read { token, .. } => token,
+                    Request::Create { token, .. }
+                    | Request::Update { token, .. }
+                    | Request::Delete { token, .. }
+                    | Request::Read { token, .. } => token,
                 };
                 assert!(
                     stored.pending.iter().any(|entry| entry.token == *token && entry.address == *request.address()),
@@ -120,7 +124,9 @@ pub fn run(apply: &mut Apply<'_>, cloud: &mut Cloud, store: &mut Store, schedule
             let step = course.steps;
             course.steps += 1;
             let mut current = work.swap_remove(at);
-            let (stepped, crashed) = strike(cloud, &mut current, schedule.steps.get(&step).copied(), &lineage);
+            let struck = schedule.steps.get(&step).copied();
+            let (stepped, crashed) = strike(cloud, &mut current, struck, &lineage);
+            course.trace.push(describe(step, &current, struck, &stepped));
             if crashed {
                 return course;
             }
@@ -135,7 +141,9 @@ pub fn run(apply: &mut Apply<'_>, cloud: &mut Cloud, store: &mut Store, schedule
         } else if let (Some((state, since)), true) = (&writing, choice == movable.len()) {
             let (state, since) = (state.clone(), *since);
             writing = None;
-            match store.write(&state, schedule) {
+            let written = store.write(&state, schedule);
+            course.trace.push(format!("write {}: {written:?}", state.serial));
+            match written {
                 Written::Yes => apply.persisted(now - since),
                 Written::No => apply.persist_failed(false, "out of order".into()),
                 Written::Lost => {
@@ -151,15 +159,31 @@ pub fn run(apply: &mut Apply<'_>, cloud: &mut Cloud, store: &mut Store, schedule
     panic!("it does not end: {} writes, {:?}", store.writes - first_write, course.events);
 }
 
+fn describe(step: u32, work: &Work, struck: Option<Strike>, stepped: &Stepped) -> String {
+    let verb = work.request.verb().map_or("read".to_owned(), |verb| format!("{verb:?}"));
+    let id = &work.request.instance().physical_id;
+    let what = match stepped {
+        Stepped::Again => "…".to_owned(),
+        Stepped::Progress(progress) => format!("made {}", progress.physical_id),
+        Stepped::Returned(Ok(Reply::Read(observation))) => match observation {
+            Observation::Found(live) => format!("found {}", live.physical_id),
+            other => format!("{other:?}"),
+        },
+        Stepped::Returned(Ok(Reply::Created { physical_id, .. })) => format!("created {physical_id}"),
+        Stepped::Returned(Ok(_)) => "done".to_owned(),
+        Stepped::Returned(Err(fault)) => fault.to_string(),
+    };
+    let struck = struck.map(|strike| format!(" struck {strike:?}")).unwrap_or_default();
+    format!("step {step}: {verb} {} {id}{struck}: {what}", work.request.address())
+}
+
 fn strike(cloud: &mut Cloud, work: &mut Work, strike: Option<Strike>, lineage: &str) -> (Stepped, bool) {
     match strike {
         None => (cloud.step(work, lineage), false),
         Some(Strike::Before(kind)) => {
             let said = fault(kind, "struck");
             let result = match (&work.request, kind) {
-                (crate::apply::Request::Read { .. }, _) => {
-                    Ok(crate::apply::Reply::Read(crate::plan::Observation::Unreadable(said)))
-                }
+                (Request::Read { .. }, _) => Ok(Reply::Read(Observation::Unreadable(said))),
                 _ => Err(said),
             };
             (Stepped::Returned(result), false)

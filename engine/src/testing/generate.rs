@@ -120,20 +120,6 @@ pub fn stack() -> impl Strategy<Value = Stack> {
                     }
                 }
             }
-            let secrets: Vec<Address> =
-                stack.blocks.keys().filter(|other| other.type_name == credential("x").type_name).cloned().collect();
-            if let Some(secret) = secrets.first() {
-                let keys: Vec<Address> =
-                    stack.blocks.keys().filter(|other| other.type_name == key("x").type_name).cloned().collect();
-                // A key that its bucket names would close a circle with the credential of that bucket.
-                let is_named = |key: &Address| stack.blocks.values().any(|block| block.peers.contains(key));
-                if let Some(key) = keys.into_iter().find(|key| !is_named(key)) {
-                    let wants = stack.blocks.get(&key).is_some_and(|block| block.size == Some(1));
-                    if wants {
-                        stack = stack.with(key, |block| block.note = Note::SecretOf(secret.clone()));
-                    }
-                }
-            }
             stack
         })
 }

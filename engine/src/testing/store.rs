@@ -11,6 +11,8 @@ pub const CANARY: &str = "canary-";
 pub struct Store {
     /// The document.
     pub bytes: Vec<u8>,
+    /// The document as it is read back.
+    state: State,
     /// The serial of the document, as a version for conditional writes.
     version: u64,
     /// How many writes were tried.
@@ -34,12 +36,12 @@ impl Store {
     /// A store that holds `state`.
     pub fn new(state: &State) -> Self {
         let bytes = state.to_json().expect("the first state is sound");
-        Self { bytes, version: state.serial, writes: 0 }
+        Self { bytes, state: state.clone(), version: state.serial, writes: 0 }
     }
 
     /// The stored state.
-    pub fn state(&self) -> State {
-        State::from_json(&self.bytes).expect("what is stored can be read")
+    pub fn state(&self) -> &State {
+        &self.state
     }
 
     /// Writes `state` over the version that a run knows of.
@@ -65,6 +67,7 @@ impl Store {
             }
             Some(StoreStrike::CrashAfter) | None => {}
         }
+        self.state = State::from_json(&bytes).expect("what is stored can be read");
         self.bytes = bytes;
         self.version = state.serial;
         if strike == Some(StoreStrike::CrashAfter) { Written::Crashed } else { Written::Yes }
@@ -72,6 +75,6 @@ impl Store {
 
     /// Another run's write, which happened to say the same, is made good: the next run starts from what is stored.
     pub fn heal(&mut self) {
-        self.version = self.state().serial;
+        self.version = self.state.serial;
     }
 }

@@ -135,7 +135,7 @@ fn schema<const P: usize, const A: usize>(
         attributes: attributes
             .into_iter()
             .map(|(name, made_by_aws, sensitive)| {
-                (name.to_owned(), Attribute { doc: String::new(), made_by_aws, sensitive })
+                (name.to_owned(), Attribute { made_by_aws, sensitive, ..Attribute::predicted("") })
             })
             .collect(),
     }

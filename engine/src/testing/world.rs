@@ -25,13 +25,15 @@ pub struct World {
     pub cloud: Cloud,
     /// Where the state is.
     pub store: Store,
+    /// What happened so far, for findings.
+    pub log: Vec<String>,
     runs: u32,
 }
 
 impl Default for World {
     fn default() -> Self {
         let state = State::new("lineage-1".into(), "stack".into(), "default".into());
-        Self { cloud: Cloud::default(), store: Store::new(&state), runs: 0 }
+        Self { cloud: Cloud::default(), store: Store::new(&state), log: Vec::new(), runs: 0 }
     }
 }
 
@@ -48,7 +50,7 @@ pub fn seal(value: &Value) -> Value {
 impl World {
     /// The state after recovery, and what recovery did.
     pub fn recovered(&self) -> (State, Vec<Recovered>) {
-        let state = self.store.state();
+        let state = self.store.state().clone();
         let answers: BTreeMap<String, Observation> = questions(&state)
             .into_iter()
             .map(|(token, request)| {
@@ -121,7 +123,10 @@ impl World {
     pub fn apply(&mut self, stack: Option<&Stack>, schedule: &Schedule) -> Result<Course, Diagnostics> {
         self.store.heal();
         let (state, recovered) = self.recovered();
+        self.log.extend(recovered.iter().map(|recovered| format!("recovery: {}", recovered.what)));
         let plan = self.plan(stack, &state)?;
+        let changes = plan.changes.values().filter(|change| change.action != Action::NoOp);
+        self.log.extend(changes.map(|change| format!("plan: {} {:?}", change.address, change.action)));
         Ok(self.carry_out(plan, state, !recovered.is_empty(), schedule).expect("the plan can be applied"))
     }
 
@@ -156,7 +161,13 @@ impl World {
             Options { registry: &Fakes, seal: &seal, parallelism: schedule.parallelism.max(1), recovered, before };
         let mut apply = Apply::new(plan, state, run_id, options)?;
         let schedule = Schedule { parallelism: schedule.parallelism.max(1), ..schedule.clone() };
-        Ok(run(&mut apply, &mut self.cloud, &mut self.store, &schedule))
+        let course = run(&mut apply, &mut self.cloud, &mut self.store, &schedule);
+        self.log.extend(course.trace.iter().cloned());
+        self.log.push(match &course.ended {
+            super::driver::Ended::Done(_) => "end".into(),
+            super::driver::Ended::Crashed => "crash".into(),
+        });
+        Ok(course)
     }
 
     /// Says what is not as `stack` wants it, in cloud or state.

@@ -1,6 +1,6 @@
 //! The one document that a role, user, group or policy of the stack comes to: its `statements`, and what its `grants` give.
 
-use s3stack_engine::address::Path;
+use s3stack_engine::address::{Path, Step};
 use s3stack_engine::policy::check::{self, Kind, Limit};
 use s3stack_engine::policy::grant::{self, Access, AccessLevel, ActionShapes, Grant, Key, Shape, Target, TargetName};
 use s3stack_engine::policy::merge::{self, Derived};
@@ -177,7 +177,6 @@ pub fn check(resource: &Resource, around: &dyn Surroundings, limit: Limit, probl
 
 /// Where a place in the document stands in the stack file; the first `by_hand` statements are those of `statements`.
 fn place(document: &Document, by_hand: usize, path: &Path) -> Path {
-    use s3stack_engine::address::Step;
     let granted = match path.0.get(1) {
         Some(Step::Index(index)) => *index >= by_hand,
         _ => by_hand == 0,
@@ -185,7 +184,9 @@ fn place(document: &Document, by_hand: usize, path: &Path) -> Path {
     if granted {
         return Path::of("grants");
     }
-    let inside = statements::written_path(document, path);
+    let mut inside = statements::written_path(document, path);
+    // In the stack file the Sid is the statement's key.
+    inside.0.pop_if(|step| matches!(step, Step::Key(key) if key == "Sid"));
     match inside.0.first() {
         // A statement without a Sid comes from a file.
         Some(Step::Key(key)) if key == "Statement" => Path::of("statements").key("file"),

@@ -11,3 +11,6 @@ pub mod names;
 pub mod properties;
 pub mod sweep;
 pub mod tags;
+
+#[cfg(test)]
+pub(super) mod testing;

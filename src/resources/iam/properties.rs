@@ -50,9 +50,8 @@ pub struct Statement {
 /// What a statement does.
 #[derive(JsonSchema)]
 pub enum Effect {
-    /// Allows.
+    // Without documentation of their own, or the schema has no list of words.
     Allow,
-    /// Denies.
     Deny,
 }
 

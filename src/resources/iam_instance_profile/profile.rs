@@ -50,11 +50,7 @@ static DESCRIPTOR: Descriptor = Descriptor {
 };
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
-    let arn = Attribute {
-        doc: "The ARN, `arn:aws:iam::ACCOUNT:instance-profile/PATH/NAME`.".into(),
-        made_by_aws: false,
-        sensitive: false,
-    };
+    let arn = Attribute::predicted("The ARN, `arn:aws:iam::ACCOUNT:instance-profile/PATH/NAME`.");
     derive::schema::<Properties>(&[("arn", arn)])
         .expect("the properties are of shapes that the model knows, which a test sees to")
 });

@@ -69,11 +69,7 @@ static DESCRIPTOR: Descriptor = Descriptor {
 };
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
-    let arn = Attribute {
-        doc: "The ARN, `arn:aws:iam::ACCOUNT:role/PATH/NAME`.".into(),
-        made_by_aws: false,
-        sensitive: false,
-    };
+    let arn = Attribute::predicted("The ARN, `arn:aws:iam::ACCOUNT:role/PATH/NAME`.");
     derive::schema::<Properties>(&[("arn", arn)])
         .expect("the properties are of shapes that the model knows, which a test sees to")
 });

@@ -100,7 +100,7 @@ static DESCRIPTOR: Descriptor = Descriptor {
 };
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
-    let attribute = |doc: &str| Attribute { doc: doc.into(), made_by_aws: false, sensitive: false };
+    let attribute = |doc: &str| Attribute::predicted(doc);
     derive::schema::<Properties>(&[
         ("arn", attribute("The ARN, `arn:aws:s3:::NAME`.")),
         ("id", attribute("The name.")),

@@ -57,7 +57,8 @@ impl Provider for Bucket {
 
     async fn update(&self, context: &Context, update: &Update, _: &dyn Progress) -> Result<Reply, Fault> {
         let bucket = target(context, &update.physical_id);
-        for setting in SETTINGS.iter().filter(|setting| update.touches(setting.property())) {
+        let marks = |setting: &dyn Setting| setting.property() == "tags" && update.marks();
+        for setting in SETTINGS.iter().filter(|setting| update.touches(setting.property()) || marks(**setting)) {
             setting.put(&bucket, update.desired.get(setting.property()).unwrap_or(&Value::Null)).await?;
         }
         Ok(reply(context, &update.physical_id))

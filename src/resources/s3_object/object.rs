@@ -37,7 +37,7 @@ static DESCRIPTOR: Descriptor = Descriptor {
 };
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
-    let attribute = |doc: &str| Attribute { doc: doc.into(), made_by_aws: false, sensitive: false };
+    let attribute = |doc: &str| Attribute::predicted(doc);
     derive::schema::<Properties>(&[
         ("id", attribute("Bucket and key, `BUCKET/KEY`.")),
         ("arn", attribute("The ARN, `arn:aws:s3:::BUCKET/KEY`.")),

@@ -61,7 +61,8 @@ impl Provider for Object {
         let (desired, live) = (&update.desired, Some(&update.live));
         let work = Work { context, place, key, desired, live, memory: &update.memory };
         let content = ["content", "checksum", "content_type"].iter().any(|name| update.touches(name));
-        let rest = COMMON.iter().any(|name| *name != "tags" && update.touches(name));
+        // The mark is in the metadata, which only writing the whole object changes.
+        let rest = update.marks() || COMMON.iter().any(|name| *name != "tags" && update.touches(name));
         match update.desired.get("files").and_then(Value::as_map) {
             Some(files) => {
                 let none = Map::new();

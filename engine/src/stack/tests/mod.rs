@@ -76,8 +76,7 @@ fn reference(types: &[&str], literal: Option<&str>) -> Shape {
 }
 
 fn schema<const N: usize>(list: [(&str, Shape); N], attributes: &[&str]) -> Schema {
-    let attribute =
-        |name: &&str| ((*name).to_owned(), Attribute { doc: String::new(), made_by_aws: false, sensitive: false });
+    let attribute = |name: &&str| ((*name).to_owned(), Attribute::predicted(""));
     Schema { doc: String::new(), properties: fields(list), attributes: attributes.iter().map(attribute).collect() }
 }
 

@@ -285,8 +285,8 @@ fn settings_are_checked_again_once_they_are_evaluated() {
     let said = |name: &str, node: &Option<super::Node>, value: Value| {
         lines(&check_setting(name, node.as_ref().unwrap(), &value))
     };
-    assert_snapshot!(said("name", &settings.name, "Not a name".into()), @"");
-    assert_snapshot!(said("name", &settings.name, Value::Null), @"");
+    assert_snapshot!(said("name", &settings.name, "Not a name".into()), @r#"error[S3S-V8]: `name`: "Not a name" does not match ^[a-z][a-z0-9-]*$ at stack.toml:2:8"#);
+    assert_snapshot!(said("name", &settings.name, Value::Null), @"error[S3S-V3]: `name`: it is null at stack.toml:2:8; give it a value");
     assert_eq!(said("name", &settings.name, "fine".into()), "");
     assert_eq!(said("region", &settings.region, Value::Null), "");
 }

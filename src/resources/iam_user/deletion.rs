@@ -1,0 +1,216 @@
+//! Deletes a user, and before that what belongs to it. What somebody gave it by hand to log in with is only deleted where
+//! the stack file says so (`force_destroy`).
+
+use s3stack_engine::fault::{Fault, FaultKind};
+use s3stack_engine::value::{Map, Value};
+
+use super::groups;
+use crate::aws::{Operation, Session, rules};
+use crate::resources::Delete;
+use crate::resources::iam::holder::{Holder, Kind, gone_is_done};
+use crate::resources::iam::members::{unless_missing, value};
+use crate::resources::iam::attachments;
+
+/// Without waiting for what was detached to be gone: something may stand in the way that nobody has removed yet.
+const DELETE: Operation = Operation::idempotent("iam", "DeleteUser").retrying(rules::IAM_DETACH);
+const DELETE_EMPTIED: Operation = Operation::idempotent("iam", "DeleteUser").retrying(rules::IAM_DELETE);
+
+const LIST_KEYS: Operation = Operation::read("iam", "ListAccessKeys");
+const DELETE_KEY: Operation = Operation::idempotent("iam", "DeleteAccessKey").retrying(rules::IAM_DETACH);
+const GET_LOGIN: Operation = Operation::read("iam", "GetLoginProfile");
+const DELETE_LOGIN: Operation = Operation::idempotent("iam", "DeleteLoginProfile").retrying(rules::IAM_DETACH);
+const LIST_MFA: Operation = Operation::read("iam", "ListMFADevices");
+const DEACTIVATE_MFA: Operation = Operation::idempotent("iam", "DeactivateMFADevice").retrying(rules::IAM_DETACH);
+const DELETE_VIRTUAL_MFA: Operation =
+    Operation::idempotent("iam", "DeleteVirtualMFADevice").retrying(rules::IAM_DETACH);
+const LIST_CERTIFICATES: Operation = Operation::read("iam", "ListSigningCertificates");
+const DELETE_CERTIFICATE: Operation =
+    Operation::idempotent("iam", "DeleteSigningCertificate").retrying(rules::IAM_DETACH);
+const LIST_SSH: Operation = Operation::read("iam", "ListSSHPublicKeys");
+const DELETE_SSH: Operation = Operation::idempotent("iam", "DeleteSSHPublicKey").retrying(rules::IAM_DETACH);
+const LIST_SERVICE: Operation = Operation::read("iam", "ListServiceSpecificCredentials");
+const DELETE_SERVICE: Operation =
+    Operation::idempotent("iam", "DeleteServiceSpecificCredential").retrying(rules::IAM_DETACH);
+
+/// Deletes the user; a missing one is success.
+///
+/// # Errors
+/// AWS's `DeleteConflict` with what stands in the way, where that is none of the stack's and `force_destroy` is not on.
+pub(super) async fn delete(session: &Session, delete: &Delete) -> Result<(), Fault> {
+    let name = delete.physical_id.as_str();
+    let holder = Holder { session, kind: Kind::User, name };
+    for arn in attachments::arns(value(&delete.managed, "policies")) {
+        holder.detach(&arn).await?;
+    }
+    for policy in value(&delete.managed, "inline_policies").as_map().into_iter().flat_map(Map::keys) {
+        holder.delete_inline(policy).await?;
+    }
+    for group in groups::names(value(&delete.managed, "groups")) {
+        groups::leave(session, name, &group).await?;
+    }
+    let refused = match delete_user(session, name, DELETE).await {
+        Err(fault) if fault.is_code(&["DeleteConflict"]) => fault,
+        answer => return answer,
+    };
+    if unless_missing(empty(&holder).await)?.is_none() {
+        return Ok(());
+    }
+    let force = value(&delete.memory, "force_destroy") == &Value::Bool(true);
+    // The rarer kinds are only asked for where none of the common ones was there.
+    for kinds in [&COMMON, &RARE] {
+        let mut found = Vec::new();
+        for kind in kinds {
+            match kind.of(session, name).await {
+                // The user is gone.
+                Err(fault) if fault.kind == FaultKind::NotFound => return Ok(()),
+                ids => found.extend(ids?.into_iter().map(|id| (*kind, id))),
+            }
+        }
+        if found.is_empty() {
+            continue;
+        }
+        if !force {
+            return Err(in_the_way(&refused, name, &found));
+        }
+        for (kind, id) in &found {
+            kind.delete(session, name, id).await?;
+        }
+        match delete_user(session, name, DELETE).await {
+            Err(fault) if fault.is_code(&["DeleteConflict"]) => {}
+            answer => return answer,
+        }
+    }
+    delete_user(session, name, DELETE_EMPTIED).await
+}
+
+async fn delete_user(session: &Session, name: &str, operation: Operation) -> Result<(), Fault> {
+    let iam = session.iam();
+    gone_is_done(session.call(operation, || iam.delete_user().user_name(name).send()).await.map(drop))
+}
+
+/// Takes policies and groups away that somebody added by hand.
+async fn empty(holder: &Holder<'_>) -> Result<(), Fault> {
+    for arn in holder.attached().await? {
+        holder.detach(&arn).await?;
+    }
+    for policy in holder.inline_names().await? {
+        holder.delete_inline(&policy).await?;
+    }
+    for group in groups::list(holder.session, holder.name).await? {
+        groups::leave(holder.session, holder.name, &group).await?;
+    }
+    Ok(())
+}
+
+fn in_the_way(refused: &Fault, name: &str, found: &[(Credential, String)]) -> Fault {
+    let shown: Vec<String> = found.iter().map(|(kind, id)| format!("{} {id}", kind.word())).collect();
+    let message = format!(
+        "{}; user {name} has {}, which this stack did not make: delete what nobody needs, or write `force_destroy = true` \
+         into the block, apply, and delete it then",
+        refused.message,
+        shown.join(", ")
+    );
+    Fault { message, ..refused.clone() }
+}
+
+/// What a user can log in with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Credential {
+    Key,
+    Password,
+    Mfa,
+    Certificate,
+    Ssh,
+    Service,
+}
+
+const COMMON: [Credential; 3] = [Credential::Key, Credential::Password, Credential::Mfa];
+const RARE: [Credential; 3] = [Credential::Certificate, Credential::Ssh, Credential::Service];
+
+impl Credential {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Key => "the access key",
+            Self::Password => "a password for",
+            Self::Mfa => "the MFA device",
+            Self::Certificate => "the signing certificate",
+            Self::Ssh => "the SSH key",
+            Self::Service => "the service-specific credential",
+        }
+    }
+
+    /// Those that a user has, by identifier. Each kind has few at most (two keys, eight MFA devices, five SSH keys), so the
+    /// first page is all.
+    async fn of(self, session: &Session, user: &str) -> Result<Vec<String>, Fault> {
+        let iam = session.iam();
+        Ok(match self {
+            Self::Key => {
+                let answer = session.call(LIST_KEYS, || iam.list_access_keys().user_name(user).send()).await?;
+                answer.access_key_metadata.into_iter().filter_map(|key| key.access_key_id).collect()
+            }
+            Self::Password => {
+                let answer = session.call(GET_LOGIN, || iam.get_login_profile().user_name(user).send()).await;
+                unless_missing(answer)?.map(|_| "the console".to_owned()).into_iter().collect()
+            }
+            Self::Mfa => {
+                let answer = session.call(LIST_MFA, || iam.list_mfa_devices().user_name(user).send()).await?;
+                answer.mfa_devices.into_iter().map(|device| device.serial_number).collect()
+            }
+            Self::Certificate => {
+                let send = || iam.list_signing_certificates().user_name(user).send();
+                let answer = session.call(LIST_CERTIFICATES, send).await?;
+                answer.certificates.into_iter().map(|one| one.certificate_id).collect()
+            }
+            Self::Ssh => {
+                let answer = session.call(LIST_SSH, || iam.list_ssh_public_keys().user_name(user).send()).await?;
+                answer.ssh_public_keys.unwrap_or_default().into_iter().map(|key| key.ssh_public_key_id).collect()
+            }
+            Self::Service => {
+                let send = || iam.list_service_specific_credentials().user_name(user).send();
+                let answer = session.call(LIST_SERVICE, send).await?;
+                let found = answer.service_specific_credentials.unwrap_or_default();
+                found.into_iter().map(|one| one.service_specific_credential_id).collect()
+            }
+        })
+    }
+
+    /// Deletes one; a missing one is success.
+    async fn delete(self, session: &Session, user: &str, id: &str) -> Result<(), Fault> {
+        let iam = session.iam();
+        let answer = match self {
+            Self::Key => {
+                let send = || iam.delete_access_key().user_name(user).access_key_id(id).send();
+                session.call(DELETE_KEY, send).await.map(drop)
+            }
+            Self::Password => {
+                session.call(DELETE_LOGIN, || iam.delete_login_profile().user_name(user).send()).await.map(drop)
+            }
+            Self::Mfa => {
+                let send = || iam.deactivate_mfa_device().user_name(user).serial_number(id).send();
+                gone_is_done(session.call(DEACTIVATE_MFA, send).await.map(drop))?;
+                // A virtual device is a resource of its own, with an ARN for a serial number.
+                if !id.starts_with("arn:") || !id.contains(":mfa/") {
+                    return Ok(());
+                }
+                let send = || iam.delete_virtual_mfa_device().serial_number(id).send();
+                session.call(DELETE_VIRTUAL_MFA, send).await.map(drop)
+            }
+            Self::Certificate => {
+                let send = || iam.delete_signing_certificate().user_name(user).certificate_id(id).send();
+                session.call(DELETE_CERTIFICATE, send).await.map(drop)
+            }
+            Self::Ssh => {
+                let send = || iam.delete_ssh_public_key().user_name(user).ssh_public_key_id(id).send();
+                session.call(DELETE_SSH, send).await.map(drop)
+            }
+            Self::Service => {
+                let send = || {
+                    let call = iam.delete_service_specific_credential().user_name(user);
+                    call.service_specific_credential_id(id).send()
+                };
+                session.call(DELETE_SERVICE, send).await.map(drop)
+            }
+        };
+        gone_is_done(answer)
+    }
+}

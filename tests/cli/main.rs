@@ -1,0 +1,11 @@
+//! The command line as people and programs meet it: what each command does, what it says to wrong input, and what it
+//! answers.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod backend;
+mod commands;
+mod local;
+mod saved;
+mod wrong;
