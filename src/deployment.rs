@@ -162,9 +162,22 @@ impl Deployment {
         Ok(Self { project, cloud, store, state, condition, files, local })
     }
 
+    /// Goes on under the mark that a plan of a stack without state was saved with. A stack that has a state keeps its own.
+    pub fn expect_lineage(&mut self, lineage: &str) {
+        if self.condition == Condition::Absent && self.project.settings.id.is_none() {
+            self.state.lineage = lineage.to_owned();
+            self.cloud.lineage = lineage.to_owned();
+        }
+    }
+
     /// Reads the state anew: after the lease was taken, what was read before may be old.
     pub async fn refresh_state(&mut self) -> Result<(), Error> {
-        let (state, condition) = read_state(&self.project, self.store.as_ref(), &self.cloud.facts, self.local).await?;
+        let (mut state, condition) =
+            read_state(&self.project, self.store.as_ref(), &self.cloud.facts, self.local).await?;
+        if condition == Condition::Absent {
+            // Still a stack without state: the mark that was chosen for it stays.
+            state.lineage.clone_from(&self.state.lineage);
+        }
         self.cloud.lineage.clone_from(&state.lineage);
         self.state = state;
         self.condition = condition;
@@ -387,7 +400,8 @@ fn owner() -> String {
 
 /// The folder of a stack's own files that no one edits.
 pub fn private_folder(project_folder: &Path) -> PathBuf {
-    project_folder.join(".s3stack")
+    // Not `./.s3stack`: the path stands in messages.
+    if project_folder == Path::new(".") { PathBuf::from(".s3stack") } else { project_folder.join(".s3stack") }
 }
 
 async fn store(project: &Project, facts: &Facts, clients: &Clients, reach: &Reach) -> Result<Arc<dyn Store>, Error> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::run::{Order, carry_out, open};
+use super::run::{Check, Order, carry_out, open};
 use super::saved::Saved;
 use crate::cli::{Global, StackPath};
 use crate::deployment::Planned;
@@ -43,14 +43,17 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 /// Runs the command.
 pub async fn run(global: &Global, arguments: Arguments, ui: &mut Ui) -> Result<u8, Error> {
     let saved = arguments.plan.as_deref().map(Saved::read).transpose()?;
-    let deployment = open(global, &arguments.stack.path, ui).await?;
+    let mut deployment = open(global, &arguments.stack.path, ui).await?;
+    if let Some(saved) = &saved {
+        deployment.expect_lineage(saved.lineage());
+    }
     let check = saved.as_ref().map(|saved| move |planned: &Planned| saved.check(planned));
     let order = Order {
         command: "s3stack apply",
         destroy: saved.as_ref().is_some_and(|saved| saved.destroy),
         yes: arguments.yes,
         lock_timeout: arguments.lock_timeout,
-        check: check.as_ref().map(|check| check as &dyn Fn(&Planned) -> Result<(), Error>),
+        check: check.as_ref().map(|check| check as &Check<'_>),
     };
     carry_out(deployment, order, ui).await
 }

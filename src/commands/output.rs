@@ -7,6 +7,7 @@ use s3stack_engine::value::{Map, Value};
 
 use super::run::open;
 use crate::cli::{Global, StackPath};
+use crate::env_file;
 use crate::error::Error;
 use crate::ui::Ui;
 
@@ -29,6 +30,13 @@ pub async fn run(global: &Global, arguments: Arguments, ui: &mut Ui) -> Result<u
     let outputs = &deployment.state.outputs;
     if let Some(path) = &arguments.env_file {
         let lines = lines(outputs);
+        env_file::write_plain(path, &lines).map_err(|error| {
+            Error::refused(
+                "S3S-F5",
+                format!("{} cannot be written: {error}", path.display()),
+                "name a file in a folder that is there and can be written",
+            )
+        })?;
         ui.note(&format!("wrote {} lines to {}", lines.len(), path.display()));
         return Ok(0);
     }

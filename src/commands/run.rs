@@ -23,6 +23,9 @@ pub fn open_project(global: &Global, path: &Path, ui: &mut Ui) -> Result<Project
         variables: global.variables.clone(),
         variable_files: global.variable_files.clone(),
     })?;
+    let secrets: Vec<_> =
+        project.variables.0.values().map(|one| one.value.clone()).filter(|value| value.is_sensitive()).collect();
+    ui.hide(&secrets);
     ui.diagnostics(&project.warnings);
     Ok(project)
 }
@@ -37,7 +40,12 @@ pub async fn open(global: &Global, path: &Path, ui: &mut Ui) -> Result<Deploymen
 /// How AWS is reached for a stack in a folder; starts the local AWS if it is asked for.
 pub async fn reach(global: &Global, folder: &Path, ui: &Ui) -> Result<Reach, Error> {
     let destination = destination(global, folder, ui).await?;
-    Ok(Reach { destination, parallelism: global.parallelism.map(usize::from), observer: ui.observer(), ..Reach::default() })
+    Ok(Reach {
+        destination,
+        parallelism: global.parallelism.map(usize::from),
+        observer: ui.observer(),
+        ..Reach::default()
+    })
 }
 
 async fn destination(global: &Global, folder: &Path, ui: &Ui) -> Result<Destination, Error> {
@@ -68,6 +76,9 @@ fn emulated_account() -> String {
         .unwrap_or_else(|| DEFAULT_ACCOUNT_ID.into())
 }
 
+/// Says whether a plan may be carried out.
+pub type Check<'a> = dyn Fn(&Planned) -> Result<(), Error> + 'a;
+
 /// What an apply or destroy needs beyond the stack.
 pub struct Order<'a> {
     /// `s3stack apply`, for whoever waits.
@@ -79,7 +90,7 @@ pub struct Order<'a> {
     /// How long to wait for the lease.
     pub lock_timeout: Option<Duration>,
     /// Checks the plan before anything else, as a saved plan does; what it accepts needs no approval.
-    pub check: Option<&'a dyn Fn(&Planned) -> Result<(), Error>>,
+    pub check: Option<&'a Check<'a>>,
 }
 
 /// Takes the lease, plans, asks, applies, gives the lease back. Answers the exit code.
@@ -161,6 +172,9 @@ async fn decide(
     drop(working);
     ui.recovered(&planned.recovered);
     ui.plan(deployment, &planned, began.elapsed());
+    if let Some(check) = order.check {
+        check(&planned)?;
+    }
     let left_over = planned.state.run.is_some() || !planned.state.pending.is_empty();
     let nothing = planned.plan.is_empty()
         && planned.state == deployment.state
@@ -170,10 +184,8 @@ async fn decide(
     if nothing {
         return Ok(Decision::Nothing { whole: planned.plan.unplanned.is_empty() });
     }
-    match order.check {
-        Some(check) => check(&planned)?,
-        None if planned.plan.is_empty() => {}
-        None => approve(deployment, order, &planned, ui).await?,
+    if order.check.is_none() && !planned.plan.is_empty() {
+        approve(deployment, order, &planned, ui).await?;
     }
     Ok(Decision::Go(Box::new(planned)))
 }

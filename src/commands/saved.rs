@@ -94,6 +94,11 @@ impl Saved {
         Ok(saved)
     }
 
+    /// The mark of the state that it was made for.
+    pub fn lineage(&self) -> &str {
+        &self.lineage
+    }
+
     /// Whether a fresh plan is the saved one.
     pub fn check(&self, planned: &Planned) -> Result<(), Error> {
         let plan = &planned.plan;

@@ -46,7 +46,9 @@ impl Signals {
                     }
                     (false, false) => say("stopped; nothing was changed"),
                     (true, true) => {
-                        say("stopped at once; what was under way is pending in the state, and the next run looks at it");
+                        say(
+                            "stopped at once; what was under way is pending in the state, and the next run looks at it",
+                        );
                         std::process::exit(INTERRUPTED.into());
                     }
                     (true, false) => std::process::exit(INTERRUPTED.into()),

@@ -1,11 +1,13 @@
 //! Standard output, standard error and the terminal.
 
+use std::borrow::Cow;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use s3stack_engine::diagnostic::Diagnostics;
+use s3stack_engine::value::Value;
 use serde_json::Value as Json;
 
 use super::diagnostic::{render_diagnostic, render_diagnostics, sorted};
@@ -92,22 +94,39 @@ struct Inner {
     /// Whether somebody can be asked.
     can_ask: bool,
     bar: Mutex<Option<ProgressBar>>,
+    hidden: Hidden,
 }
 
 struct Stream {
     to: Box<dyn Write + Send>,
     failed: Option<io::Error>,
+    hidden: Hidden,
 }
 
+/// The secrets of this run. What prints them by mistake, or repeats what AWS said of them, prints `(secret)`.
+type Hidden = Arc<Mutex<Vec<String>>>;
+
+/// Shorter ones are everywhere in what is printed, and no secrets.
+const SHORTEST_SECRET: usize = 4;
+
 impl Stream {
-    fn new(to: impl Write + Send + 'static) -> Mutex<Self> {
-        Mutex::new(Self { to: Box::new(to), failed: None })
+    fn new(to: impl Write + Send + 'static, hidden: &Hidden) -> Mutex<Self> {
+        Mutex::new(Self { to: Box::new(to), failed: None, hidden: hidden.clone() })
     }
 
     fn write(&mut self, text: &str) {
         if self.failed.is_none() {
+            let text = self.masked(text);
             self.failed = self.to.write_all(text.as_bytes()).and_then(|()| self.to.flush()).err();
         }
+    }
+
+    fn masked<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut text = Cow::Borrowed(text);
+        for secret in lock(&self.hidden).iter().filter(|secret| text.contains(secret.as_str())).collect::<Vec<_>>() {
+            text = Cow::Owned(text.replace(secret.as_str(), "(secret)"));
+        }
+        text
     }
 }
 
@@ -126,6 +145,7 @@ impl Ui {
             verbose,
         };
         let terminal = stderr.is_terminal() && settings.format != Format::Events;
+        let hidden = Hidden::default();
         Self(Arc::new(Inner {
             settings,
             data: layout(anstream::AutoStream::choice(&stdout), columns(&stdout)),
@@ -133,8 +153,9 @@ impl Ui {
             data_terminal: stdout.is_terminal(),
             terminal,
             can_ask: terminal && io::stdin().is_terminal() && !settings.no_input,
-            stdout: Stream::new(stdout),
-            stderr: Stream::new(stderr),
+            stdout: Stream::new(stdout, &hidden),
+            stderr: Stream::new(stderr, &hidden),
+            hidden,
             bar: Mutex::new(None),
         }))
     }
@@ -147,6 +168,19 @@ impl Ui {
     /// How text on standard error is laid out.
     pub fn talk_layout(&self) -> Layout {
         self.0.talk
+    }
+
+    /// Never prints these again, whatever holds them: the last line of defence, behind values that know that they are
+    /// secret. AWS repeats in its errors what it was sent.
+    pub fn hide(&self, secrets: &[Value]) {
+        let mut texts = Vec::new();
+        secrets.iter().for_each(|secret| parts(secret, &mut texts));
+        let in_json = |text: &String| serde_json::to_string(text).map(|json| json.trim_matches('"').to_owned()).ok();
+        let mut all: Vec<String> = texts.iter().filter_map(in_json).chain(texts.iter().cloned()).collect();
+        all.retain(|text| text.len() >= SHORTEST_SECRET);
+        // One that holds another goes first.
+        all.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        lock(&self.0.hidden).extend(all);
     }
 
     /// What standard output carries.
@@ -374,6 +408,18 @@ fn call_line(happened: &CallEvent) -> String {
     }
 }
 
+/// The texts in a value, secret or not.
+fn parts(value: &Value, texts: &mut Vec<String>) {
+    match value {
+        Value::Secret(secret) => parts(secret.expose(), texts),
+        Value::String(text) => texts.push(text.clone()),
+        Value::Integer(number) => texts.push(number.to_string()),
+        Value::List(list) => list.iter().for_each(|item| parts(item, texts)),
+        Value::Map(map) => map.values().for_each(|item| parts(item, texts)),
+        _ => {}
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use s3stack_engine::diagnostic::Diagnostic;
@@ -409,10 +455,12 @@ pub(crate) mod tests {
     }
 
     fn on(settings: Settings, stdout: impl Write + Send + 'static, stderr: impl Write + Send + 'static) -> Ui {
+        let hidden = Hidden::default();
         Ui(Arc::new(Inner {
             settings,
-            stdout: Stream::new(stdout),
-            stderr: Stream::new(stderr),
+            stdout: Stream::new(stdout, &hidden),
+            stderr: Stream::new(stderr, &hidden),
+            hidden,
             data: Layout::default(),
             talk: Layout::default(),
             data_terminal: false,

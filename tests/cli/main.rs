@@ -8,4 +8,5 @@ mod backend;
 mod commands;
 mod local;
 mod saved;
+mod stacks;
 mod wrong;

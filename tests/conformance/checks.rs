@@ -127,8 +127,7 @@ async fn an_empty_plan_calls_nothing(stage: &Stage, folder: &FilePath, fixture: 
     let planned = deployment.plan(false, Some(&keeper)).await.map_err(told)?;
     let before = deployment.cloud.clients.calls();
     let (_stop, stopped) = watch::channel(false);
-    let summary =
-        deployment.apply(planned, keeper.clone(), "conformance", stopped, &mut |_| {}).await.map_err(told)?;
+    let summary = deployment.apply(planned, keeper.clone(), "conformance", stopped, &mut |_| {}).await.map_err(told)?;
     ensure!(summary.is_success() && summary.done.is_empty(), "applying nothing did something: {summary:?}");
     let made = since(&before, &deployment.cloud.clients.calls());
     ensure!(made.total == 0, "applying an empty plan made calls: {:?}", made.by_operation);

@@ -36,8 +36,7 @@ enum Trouble {
 }
 
 impl Trouble {
-    const ALL: [Self; 6] =
-        [Self::Throttle, Self::Fail, Self::CutAfter, Self::Deny, Self::KillBefore, Self::KillAfter];
+    const ALL: [Self; 6] = [Self::Throttle, Self::Fail, Self::CutAfter, Self::Deny, Self::KillBefore, Self::KillAfter];
 
     fn kills(self) -> bool {
         matches!(self, Self::KillBefore | Self::KillAfter)
@@ -250,7 +249,8 @@ struct Random(u64);
 
 impl Random {
     fn seeded(text: &str) -> Self {
-        let offset: u64 = std::env::var("S3STACK_CONFORMANCE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+        let offset: u64 =
+            std::env::var("S3STACK_CONFORMANCE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
         let fold = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         Self(text.bytes().fold(0xcbf2_9ce4_8422_2325_u64.wrapping_add(offset), fold))
     }

@@ -91,4 +91,3 @@ impl Fixture {
         self.table.get_mut(&self.service)?.get_mut(&self.kind)?.as_table_mut()
     }
 }
-

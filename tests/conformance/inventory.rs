@@ -49,7 +49,10 @@ async fn identities(session: &Session) -> Result<Inventory> {
         ("iam.user", users),
         ("iam.group", groups.groups().iter().map(|one| one.group_name.clone()).collect()),
         ("iam.policy", policies.policies().iter().filter_map(|one| one.arn.clone()).collect()),
-        ("iam.instance_profile", profiles.instance_profiles().iter().map(|one| one.instance_profile_name.clone()).collect()),
+        (
+            "iam.instance_profile",
+            profiles.instance_profiles().iter().map(|one| one.instance_profile_name.clone()).collect(),
+        ),
         ("iam.access_key", keys),
     ]))
 }

@@ -82,8 +82,7 @@ fn main() -> ExitCode {
     let words: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
     let is_chosen = |job: &Job| words.is_empty() || words.iter().any(|word| job.title().contains(word.as_str()));
     let types = TYPES.iter().flat_map(|kind| CHECKS.iter().map(|(name, check)| (*kind, *name, *check)));
-    let jobs: VecDeque<Job> =
-        types.map(|(kind, name, check)| Job { kind, name, check }).filter(is_chosen).collect();
+    let jobs: VecDeque<Job> = types.map(|(kind, name, check)| Job { kind, name, check }).filter(is_chosen).collect();
     if arguments.iter().any(|argument| argument == "--list") {
         jobs.iter().for_each(|job| println!("{}: test", job.title()));
         return ExitCode::SUCCESS;

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 
 use super::stacks::TEN;
 use crate::support::proxy::Action;
-use crate::support::stack::{Ran, Stack, described};
+use crate::support::stack::{Ran, Stack, described, files};
 
 /// When a run dies, as seen from one of its requests.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -157,9 +157,24 @@ async fn survives(case: Case) {
     for left in ["run", "pending", "deposed"] {
         assert!(state[left].is_null() || state[left] == serde_json::json!([]), "{left} in {state:#}: {story}");
     }
+    check_secrets(&stack, &found, &story);
     if case.next == Verb::Apply {
         let plan = stack.run(&["plan", "--detailed-exitcode"]).await;
         assert_eq!(plan.code, Some(0), "{story}{plan}");
+    }
+}
+
+/// The key that lives is the one in `.env`, with its own secret; a secret that was lost was replaced with its key; and no
+/// secret is anywhere else.
+fn check_secrets(stack: &Stack, found: &BTreeSet<String>, story: &str) {
+    let live: Vec<&str> = found.iter().filter_map(|name| name.strip_prefix("iam.access_key ")).collect();
+    let (id, secret) = (stack.env_value(".env", "AWS_ACCESS_KEY_ID"), stack.env_value(".env", "AWS_SECRET_ACCESS_KEY"));
+    assert_eq!(id.as_deref().into_iter().collect::<Vec<_>>(), live, "the key in .env is the one that lives: {story}");
+    let secrets = stack.secrets();
+    assert_eq!(secret.as_ref(), id.as_ref().and_then(|id| secrets.get(id)), "with its own secret: {story}");
+    for file in files(&stack.folder).into_iter().filter(|file| !file.ends_with(".env")) {
+        let text = String::from_utf8_lossy(&std::fs::read(&file).unwrap()).into_owned();
+        assert!(!secrets.values().any(|secret| text.contains(secret)), "a secret is in {}: {story}", file.display());
     }
 }
 

@@ -1,7 +1,7 @@
 //! The stacks that several tests use.
 
 /// Ten resources of every kind of identity: buckets that log into and name each other, roles with policies, attachments
-/// and grants, what waits for them, and a bucket policy that names a role.
+/// and grants, what waits for them, a bucket policy that names a role, and a key whose secret is told once.
 pub const TEN: &str = r#"
 [stack]
 name   = "ten"
@@ -40,14 +40,20 @@ grants   = [{ to = "s3.bucket.data", access = "read" }]
 trust    = ["lambda.amazonaws.com", "iam.role.reader"]
 policies = ["iam.policy.list", "iam.policy.upload"]
 
-[iam.role.auditor]
-trust = ["${aws.account_id}"]
-
 [iam.instance_profile.reader]
 role = "iam.role.reader"
 
-[iam.instance_profile.writer]
-role = "iam.role.writer"
+[iam.user.app]
+policies = ["iam.policy.list"]
+
+[iam.access_key.app]
+user = "iam.user.app"
+
+[iam.access_key.app.env_file]
+path                      = ".env"
+set.AWS_ACCESS_KEY_ID     = "${self.id}"
+set.AWS_SECRET_ACCESS_KEY = "${self.secret}"
+set.BUCKET                = "${s3.bucket.data.name}"
 
 [output]
 data = "${s3.bucket.data.arn}"

@@ -1,11 +1,13 @@
 //! Runs that end in the middle, at every call in turn: the next one finishes what was begun.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use futures_util::future::join_all;
 use s3stack::resources::provider;
 
 use crate::stage::{Run, Stage};
 use crate::support::emulator;
-use crate::support::proxy::{Action, Proxy};
+use crate::support::proxy::{Action, Proxy, Request};
 
 const TYPES: [&str; 3] = ["iam.role", "iam.policy", "iam.instance_profile"];
 
@@ -97,25 +99,21 @@ async fn lost_answers_neither_lose_nor_double_anything() {
             prepare(&stage, type_name, Step::Create).await;
             stage.run(false, usize::MAX).await.succeeded().writes().len()
         };
-        for index in 0..whole {
+        let lose = async |index: usize| {
             let proxy = Proxy::start(emulator::address()).await;
             let stage = Stage::at(&proxy.url());
             prepare(&stage, type_name, Step::Create).await;
-            let mut left = index;
-            let write = move |request: &crate::support::proxy::Request| {
-                let body = String::from_utf8_lossy(&request.body).into_owned();
-                let is_write =
-                    body.starts_with("Action=") && !body.contains("Action=Get") && !body.contains("Action=List");
-                is_write && {
-                    let hit = left == 0;
-                    left = left.wrapping_sub(1);
-                    hit
-                }
-            };
-            let write = std::sync::Mutex::new(write);
-            proxy.once(move |request| (write.lock().unwrap())(request), Action::CutAfter);
+            let earlier = AtomicUsize::new(0);
+            let fits = move |request: &Request| is_write(request) && earlier.fetch_add(1, Ordering::SeqCst) == index;
+            proxy.once(fits, Action::CutAfter);
             let run = stage.run(false, usize::MAX).await;
             finished(&stage, Step::Create, &format!("{type_name}, answer {index} lost, {:?}", run.faults)).await;
-        }
+        };
+        join_all((0..whole).map(lose)).await;
     }
+}
+
+fn is_write(request: &Request) -> bool {
+    let body = String::from_utf8_lossy(&request.body);
+    body.strip_prefix("Action=").is_some_and(|call| !call.starts_with("Get") && !call.starts_with("List"))
 }

@@ -105,3 +105,16 @@ async fn versions_in_the_way_of_a_deletion_are_deleted_first() {
         run.calls
     );
 }
+
+#[tokio::test]
+async fn a_policy_of_another_path_keeps_its_name_and_so_the_old_one_goes_first() {
+    let stage = Stage::new();
+    let role = "[iam.role.one]\ntrust = [\"ec2.amazonaws.com\"]\npolicies = [\"iam.policy.it\"]\n";
+    stage.apply(&format!("{}path = \"/a/\"\n{role}", policy("s3:ListBucket"))).await;
+    let run = stage.apply(&format!("{}path = \"/b/\"\n{role}", policy("s3:ListBucket"))).await;
+    let writes = run.writes();
+    let at = |call: &str| writes.iter().rposition(|one| *one == call).unwrap();
+    assert!(at("DeletePolicy") < at("CreatePolicy") && at("CreatePolicy") < at("AttachRolePolicy"), "{writes:?}");
+    stage.destroy().await;
+    assert_eq!(stage.everything().await, [""; 0]);
+}

@@ -8,6 +8,7 @@ use s3stack::aws::{CallEvent, Clients, Observer};
 use s3stack::deployment::{Deployment, Destination, Planned, Reach};
 use s3stack::local::Endpoint;
 use s3stack::project::{self, Choices};
+use s3stack::resources::provider;
 use s3stack_engine::apply::Summary;
 use s3stack_engine::plan::Action;
 use tokio::sync::{OnceCell, watch};
@@ -141,9 +142,24 @@ impl Stage {
         let keeper = Arc::new(keeper);
         let summary = deployment.apply(planned, keeper.clone(), "apply", stop, &mut |_| ()).await.unwrap();
         Arc::try_unwrap(keeper).ok().unwrap().release().await.unwrap();
+        let calls = calls.taken();
+        for call in &calls {
+            let action = format!("iam:{call}");
+            assert!(declared().contains(&action.as_str()), "no type declares that it needs {action}");
+        }
         let faults = summary.failed.iter().map(|failed| failed.fault.to_string()).collect();
-        Run { summary, calls: calls.taken(), faults }
+        Run { summary, calls, faults }
     }
+}
+
+/// The actions that the types say they need.
+fn declared() -> Vec<&'static str> {
+    let types = ["iam.role", "iam.policy", "iam.instance_profile"].map(|name| provider(name).unwrap().descriptor());
+    let verbs = types.iter().flat_map(|one| {
+        let actions = &one.actions;
+        [actions.read, actions.create, actions.update, actions.delete]
+    });
+    verbs.flatten().copied().collect()
 }
 
 /// What will be done, without what stays.
@@ -188,7 +204,7 @@ impl Calls {
                 clients.stop();
             }
         });
-        Reach { destination: stage.destination(), observer: Some(observer), parallelism: None }
+        Reach { destination: stage.destination(), observer: Some(observer), ..Reach::default() }
     }
 
     /// Counts from here.

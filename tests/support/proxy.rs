@@ -113,6 +113,9 @@ struct Shared {
     rules: Mutex<Vec<Rule>>,
     /// Every request with the status that upstream gave it, once it has.
     log: Mutex<Vec<(Request, Option<u16>)>>,
+    /// What upstream answered to whatever matched [`Proxy::remember`], whoever got to hear it.
+    remembered: Mutex<Vec<String>>,
+    memorable: Mutex<Option<Predicate>>,
     /// How many requests are on their way to upstream.
     passing: AtomicUsize,
 }
@@ -222,6 +225,16 @@ impl Proxy {
         self.shared.log.lock().unwrap().get(index).and_then(|(_, status)| *status)
     }
 
+    /// Keeps upstream's answers to every request that `fits`, for [`Self::remembered`]; `reset` does not end it.
+    pub fn remember(&self, fits: impl Fn(&Request) -> bool + Send + 'static) {
+        *self.shared.memorable.lock().unwrap() = Some(Box::new(fits));
+    }
+
+    /// Those answers, also the ones that the client never got.
+    pub fn remembered(&self) -> Vec<String> {
+        self.shared.remembered.lock().unwrap().clone()
+    }
+
     /// Forgets the rules; the log stays.
     pub fn behave(&self) {
         self.shared.rules.lock().unwrap().clear();
@@ -275,6 +288,9 @@ async fn serve(client: TcpStream, upstream: SocketAddr, shared: &Shared) -> std:
         drop(passing);
         if let Some(entry) = shared.log.lock().unwrap().get_mut(request.index) {
             entry.1 = Some(reply.status);
+        }
+        if shared.memorable.lock().unwrap().as_ref().is_some_and(|fits| fits(&request)) {
+            shared.remembered.lock().unwrap().push(String::from_utf8_lossy(&reply.body).into_owned());
         }
         match action {
             Some(Action::Mislead(lie)) => reply = Answer::from(lie),

@@ -3,7 +3,7 @@
 //! Every stack here has an account of its own in the test binary's emulator, and a fault proxy of its own in front, so
 //! tests run side by side and each proxy's log is one stack's calls.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
@@ -172,6 +172,7 @@ impl Stack {
         fs::create_dir(&folder).unwrap();
         fs::create_dir(&home).unwrap();
         let proxy = Arc::new(Proxy::start(address).await);
+        proxy.remember(|request| request.body.windows(22).any(|part| part == b"Action=CreateAccessKey"));
         let stack = Self { folder, account, proxy, home, _temporary: temporary };
         stack.write("stack.toml", text);
         stack
@@ -303,6 +304,23 @@ impl Stack {
             }
         }
         found
+    }
+
+    /// The secret of every access key that was ever made, by its id: what AWS tells once, as the proxy saw it.
+    pub fn secrets(&self) -> BTreeMap<String, String> {
+        let tag = |text: &str, name: &str| {
+            let (_, rest) = text.split_once(&format!("<{name}>")).unwrap();
+            rest.split_once('<').unwrap().0.to_owned()
+        };
+        let made = self.proxy.remembered().into_iter().filter(|text| text.contains("<SecretAccessKey>"));
+        made.map(|text| (tag(&text, "AccessKeyId"), tag(&text, "SecretAccessKey"))).collect()
+    }
+
+    /// The value of a name in a file of `NAME=value` lines.
+    pub fn env_value(&self, file: &str, name: &str) -> Option<String> {
+        let text = fs::read_to_string(self.path(file)).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name}=")))?;
+        Some(line.trim_matches(['"', '\'']).to_owned())
     }
 
     /// Clients of the stack's account, past the proxy.

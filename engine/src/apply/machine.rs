@@ -388,7 +388,7 @@ impl<'a> Apply<'a> {
             .plan
             .outputs
             .iter()
-            .map(|(name, value)| (name.clone(), self.record.settled_value(value)))
+            .filter_map(|(name, value)| Some((name.clone(), self.record.settled_value(value).ok()?)))
             .filter(|(_, value)| value.is_known())
             .collect();
         let complete = self.summary.failed.is_empty()

@@ -11,7 +11,6 @@ mod operation;
 mod record;
 pub mod recover;
 mod schedule;
-mod settle;
 mod stored;
 #[cfg(test)]
 mod tests;

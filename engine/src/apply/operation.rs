@@ -12,6 +12,7 @@ use super::model::{Reply, Request};
 use super::recover::{found_instance, is_ours, is_spent, question, whose};
 use super::schedule::{Operation, is_managed, name};
 use crate::address::{Address, Path, Step as PathStep};
+use crate::diagnostic::Diagnostics;
 use crate::diff::mismatches;
 use crate::fault::{Fault, FaultKind};
 use crate::plan::{Cause, Change, Difference, Live, Observation};
@@ -102,30 +103,34 @@ impl Apply<'_> {
         let (address, token, verb) = (task.operation.address.clone(), task.token.clone(), task.operation.verb);
         let old = task.operation.old.clone();
         let request = match (step, verb) {
-            (Step::Act, Verb::Delete) => old.map(|instance| Request::Delete { address, token, instance }).ok_or(None),
+            (Step::Act, Verb::Delete) => {
+                old.map(|instance| Request::Delete { address, token, instance }).ok_or(Unready::Nonsense)
+            }
             (Step::Act, Verb::Create) => self.create_request(&address, token),
             (Step::Act, Verb::Update) => self.update_request(&address, token),
-            (Step::Look(_), _) => self.entry(at).ok_or(None).map(|entry| question(&self.record.state, &entry)),
+            (Step::Look(_), _) => {
+                self.entry(at).ok_or(Unready::Nonsense).map(|entry| question(&self.record.state, &entry))
+            }
             (Step::Repair(live), _) => self.repair_request(at, &address, token, &live),
             (Step::Clear(instance), _) => Ok(Request::Delete { address, token, instance: *instance }),
         };
         match request {
             Ok(request) => Some(request),
-            Err(unknown) => {
-                self.fail(at, unsettled(unknown), false);
+            Err(unready) => {
+                self.fail(at, Fault::local(FaultKind::Invalid, "settle", unready.to_string()), false);
                 None
             }
         }
     }
 
-    fn create_request(&self, address: &Address, token: String) -> Result<Request, Option<(Address, String)>> {
-        let change = self.plan.changes.get(address).ok_or(None)?;
-        let after = change.after.as_ref().ok_or(None)?;
-        let desired = self.record.settled(&change.desired, Some(address));
-        let memory = self.record.settled(&after.memory, Some(address));
+    fn create_request(&self, address: &Address, token: String) -> Result<Request, Unready> {
+        let change = self.plan.changes.get(address).ok_or(Unready::Nonsense)?;
+        let after = change.after.as_ref().ok_or(Unready::Nonsense)?;
+        let desired = self.record.settled(&change.desired, Some(address))?;
+        let memory = self.record.settled(&after.memory, Some(address))?;
         if let Some(unknown) = desired.values().chain(memory.values()).find_map(|value| foreign_unknown(value, address))
         {
-            return Err(Some(unknown));
+            return Err(Unready::Unknown(unknown.0, unknown.1));
         }
         let mut instance = after.clone();
         instance.managed = Map::new();
@@ -135,9 +140,10 @@ impl Apply<'_> {
         Ok(Request::Create { address: address.clone(), token, instance, desired, before })
     }
 
-    fn update_request(&self, address: &Address, token: String) -> Result<Request, Option<(Address, String)>> {
-        let change = self.plan.changes.get(address).ok_or(None)?;
-        let mut instance = self.record.state.instances.get(address).or(change.before.as_ref()).ok_or(None)?.clone();
+    fn update_request(&self, address: &Address, token: String) -> Result<Request, Unready> {
+        let change = self.plan.changes.get(address).ok_or(Unready::Nonsense)?;
+        let mut instance =
+            self.record.state.instances.get(address).or(change.before.as_ref()).ok_or(Unready::Nonsense)?.clone();
         let mut live = instance.managed.clone();
         for difference in change.differences.iter() {
             set(&mut live, &difference.path, difference.from.clone());
@@ -147,30 +153,25 @@ impl Apply<'_> {
         }
         let differences =
             change.differences.iter().filter(|found| is_managed(change, &found.path, self.options.registry));
-        let differences: Vec<Difference> =
-            differences.map(|found| Difference { to: self.record.settled_value(&found.to), ..found.clone() }).collect();
+        let differences: Vec<Difference> = differences
+            .map(|found| Ok(Difference { to: self.record.settled_value(&found.to)?, ..found.clone() }))
+            .collect::<Result<_, Diagnostics>>()?;
         if let Some(unknown) = differences.iter().find_map(|found| foreign_unknown(&found.to, address)) {
-            return Err(Some(unknown));
+            return Err(Unready::Unknown(unknown.0, unknown.1));
         }
-        let mut desired = self.record.settled(&change.desired, None);
+        let mut desired = self.record.settled(&change.desired, None)?;
         // What is unknown and does not differ was told once, to an earlier apply: it stays as it is.
         desired.retain(|_, value| value.is_known());
         if let Some(after) = &change.after {
-            instance.memory = self.record.settled(&after.memory, None);
+            instance.memory = self.record.settled(&after.memory, None)?;
             instance.memory.retain(|_, value| value.is_known());
         }
         Ok(Request::Update { address: address.clone(), token, instance, desired, live, differences })
     }
 
-    fn repair_request(
-        &self,
-        at: usize,
-        address: &Address,
-        token: String,
-        live: &Live,
-    ) -> Result<Request, Option<(Address, String)>> {
+    fn repair_request(&self, at: usize, address: &Address, token: String, live: &Live) -> Result<Request, Unready> {
         let Request::Create { mut instance, desired, .. } = self.create_request(address, token.clone())? else {
-            return Err(None);
+            return Err(Unready::Nonsense);
         };
         instance.physical_id.clone_from(&live.physical_id);
         instance.attributes.extend(live.attributes.clone());
@@ -348,7 +349,11 @@ impl Apply<'_> {
             return self.fail(at, fault, false);
         }
         let desired = match self.change(at) {
-            Some(change) => self.record.settled(&change.desired, Some(&entry.address)),
+            Some(change) => match self.record.settled(&change.desired, Some(&entry.address)) {
+                Ok(desired) => desired,
+                // It was settled once, for the create that left this.
+                Err(_) => return self.fail(at, why.fault(), false),
+            },
             None => return,
         };
         let left = self.left_to_do(at, &desired, &live);
@@ -555,14 +560,24 @@ fn same_as_old(physical_id: &str) -> Fault {
     Fault::local(FaultKind::Conflict, "create", message)
 }
 
-fn unsettled(unknown: Option<(Address, String)>) -> Fault {
-    let message = match unknown {
-        Some((address, attribute)) => format!(
-            "it needs `{attribute}` of {address}, which is told only when that is made; replace {address} to get a new one"
-        ),
-        None => "the plan does not say what to do; this is a fault of s3stack".to_owned(),
-    };
-    Fault::local(FaultKind::Invalid, "settle", message)
+/// Why an operation's call cannot be made although all that it waits for is done.
+#[derive(Debug, thiserror::Error)]
+enum Unready {
+    #[error(
+        "it needs `{1}` of {0}, which is told only when that is made; make {0} anew (take its block out, apply, and put it \
+         back) to get a new one"
+    )]
+    Unknown(Address, String),
+    #[error("{}", .0.0.iter().map(|found| found.message.as_str()).collect::<Vec<_>>().join("; "))]
+    Broken(Diagnostics),
+    #[error("the plan does not say what to do; this is a fault of s3stack")]
+    Nonsense,
+}
+
+impl From<Diagnostics> for Unready {
+    fn from(found: Diagnostics) -> Self {
+        Self::Broken(found)
+    }
 }
 
 /// An attribute of another resource that a value still waits for.

@@ -9,9 +9,10 @@ use super::events::Event;
 use super::model::Options;
 use super::recover::{REPLACES, found_instance};
 use super::schedule::{self, Operation};
-use super::settle::{settle, settle_map};
 use super::stored::{attempted, attributes, intended, storable, union};
 use crate::address::Address;
+use crate::diagnostic::Diagnostics;
+use crate::expression::settle;
 use crate::plan::{Action, Change, Live, Plan};
 use crate::resource::ResourceType;
 use crate::state::{Deposed, FORMAT, Instance, Pending, Run, State, Verb};
@@ -34,6 +35,7 @@ impl<'a> Record<'a> {
         record.state.format = FORMAT;
         env!("CARGO_PKG_VERSION").clone_into(&mut record.state.tool);
         record.carry_out_moves(plan, events);
+        record.reinstate(plan);
         for (address, change) in &plan.changes {
             record.begin_change(address, change, events);
         }
@@ -74,6 +76,25 @@ impl<'a> Record<'a> {
             deposed.instance.waits_for = renamed(&deposed.instance.waits_for);
         }
         events.extend(moves.into_iter().map(|(from, to)| Event::Moved { from, to }));
+    }
+
+    /// What the plan no longer wants deleted is the resource of its address again, and what stands there is to be deleted
+    /// ([`crate::plan::moves::reinstated`]).
+    fn reinstate(&mut self, plan: &Plan) {
+        let goes = |address: &Address, id: &str| {
+            plan.deposed.iter().any(|deposed| deposed.address == *address && deposed.instance.physical_id == id)
+        };
+        for deposed in std::mem::take(&mut self.state.deposed) {
+            let Deposed { address, instance } = deposed;
+            let wanted = plan.changes.get(&address).and_then(|change| change.after.as_ref());
+            let is_wanted = wanted.is_some_and(|after| after.physical_id == instance.physical_id);
+            let current = self.state.instances.get(&address).map(|current| current.physical_id.as_str());
+            if is_wanted && !goes(&address, &instance.physical_id) && current.is_none_or(|id| goes(&address, id)) {
+                self.place(address, instance);
+            } else {
+                self.state.deposed.push(Deposed { address, instance });
+            }
+        }
     }
 
     fn begin_change(&mut self, address: &Address, change: &Change, events: &mut Vec<Event>) {
@@ -171,14 +192,23 @@ impl<'a> Record<'a> {
         self.known.get(address)?.get(name).filter(|value| value.is_known()).cloned()
     }
 
-    /// A map of properties with everything known put in; attributes of `but` stay unknown.
-    pub fn settled(&self, map: &Map, but: Option<&Address>) -> Map {
-        settle_map(map, &|address, name| (but != Some(address)).then(|| self.attribute(address, name)).flatten())
+    /// A map of properties with everything known put in; attributes of `but` stay unknown. Fails where an expression does,
+    /// now that what it waited for is known.
+    pub fn settled(&self, map: &Map, but: Option<&Address>) -> Result<Map, Diagnostics> {
+        let known =
+            |address: &Address, name: &str| (but != Some(address)).then(|| self.attribute(address, name)).flatten();
+        map.iter().map(|(key, value)| Ok((key.clone(), settle(value.clone(), &known)?))).collect()
     }
 
     /// One value with everything known put in.
-    pub fn settled_value(&self, value: &Value) -> Value {
-        settle(value, &|address, name| self.attribute(address, name))
+    pub fn settled_value(&self, value: &Value) -> Result<Value, Diagnostics> {
+        settle(value.clone(), &|address, name| self.attribute(address, name))
+    }
+
+    /// [`Self::settled`] for what goes into state: what cannot be evaluated stays unknown there.
+    fn settled_as_possible(&self, map: &Map) -> Map {
+        let settled = |value: &Value| self.settled_value(value).unwrap_or_else(|_| value.clone());
+        map.iter().map(|(key, value)| (key.clone(), settled(value))).collect()
     }
 
     /// A resource got its identifier, or was found where a create may have made it: state knows it from here on, with
@@ -217,8 +247,8 @@ impl<'a> Record<'a> {
         physical_id.clone_into(&mut target.physical_id);
         target.attributes = attributes.clone();
         self.known.entry(address.clone()).or_default().extend(attributes);
-        target.managed = self.settled(&target.managed, None);
-        target.memory = self.settled(&target.memory, None);
+        target.managed = self.settled_as_possible(&target.managed);
+        target.memory = self.settled_as_possible(&target.memory);
         let old = self.state.instances.get(address).filter(|old| old.physical_id == physical_id);
         let mut instance = self.recorded(&target, old);
         instance.written_at = self.wall;
@@ -229,7 +259,7 @@ impl<'a> Record<'a> {
     pub fn tried(&mut self, change: &Change) {
         let (Some(after), Some(old)) = (&change.after, self.state.instances.get(&change.address)) else { return };
         let mut target = after.clone();
-        target.managed = self.settled(&target.managed, None);
+        target.managed = self.settled_as_possible(&target.managed);
         let new = self.recorded(&target, Some(old));
         let mut instance = old.clone();
         instance.managed = attempted(&old.managed, &new.managed, self.kind(old));

@@ -111,6 +111,12 @@ pub(super) fn build(plan: &Plan, state: &State, registry: &dyn Registry) -> Resu
     }
 }
 
+/// What binds operations: the first comes before the second.
+type Bonds = BTreeMap<(usize, usize), Bond>;
+
+/// What makes a thing one thing in AWS: type, account, region, physical id.
+type PhysicalKey<'a> = (&'a str, &'a str, &'a str, &'a str);
+
 impl<'a> Builder<'a> {
     /// A replacement whose old name another resource takes over deletes first.
     fn make_way(&mut self) {
@@ -164,7 +170,7 @@ impl<'a> Builder<'a> {
         named.as_str() == Some(&parent.physical_id) || parent.attributes.values().any(|value| value == named)
     }
 
-    fn lay(&self) -> Result<(Vec<Operation>, BTreeMap<(usize, usize), Bond>), ApplyError> {
+    fn lay(&self) -> Result<(Vec<Operation>, Bonds), ApplyError> {
         let mut operations = Vec::new();
         let mut makes_of: BTreeMap<&Address, usize> = BTreeMap::new();
         let mut deletes_of: BTreeMap<&Address, usize> = BTreeMap::new();
@@ -259,7 +265,7 @@ impl<'a> Builder<'a> {
                 }
             }
         }
-        let mut holders: BTreeMap<(&str, &str, &str, &str), Vec<(usize, &Address)>> = BTreeMap::new();
+        let mut holders: BTreeMap<PhysicalKey<'_>, Vec<(usize, &Address)>> = BTreeMap::new();
         for change in self.plan.changes.values() {
             if let (Some(delete), Some(old)) = (deletes_of.get(&change.address), self.known(change)) {
                 holders.entry(identity(old)).or_default().push((*delete, &change.address));

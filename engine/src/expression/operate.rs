@@ -68,7 +68,8 @@ pub(super) fn binary(operator: BinaryOperator, left: &Value, right: &Value) -> R
 
 fn arithmetic_on(operator: BinaryOperator, a: Number, b: Number) -> Result<Value, Box<Diagnostic>> {
     if matches!(operator, BinaryOperator::Divide | BinaryOperator::Remainder) && b.as_float() == 0.0 {
-        return Err(arithmetic("division by zero"));
+        let help = "divide only where the divisor is not 0: `b == 0 ? 0 : a / b`";
+        return Err(Box::new((*arithmetic("division by zero")).help(help)));
     }
     if let (Number::Integer(a), Number::Integer(b)) = (a, b) {
         let result = match operator {

@@ -231,7 +231,7 @@ impl<'a> Evaluator<'a> {
                     (false, 1) => format!("there is no element {index}: the list has one, element 0"),
                     (false, length) => format!("there is no element {index}: the last of the list is {}", length - 1),
                 };
-                Err(self.missing(message, range).into())
+                Err(Box::new((*self.missing(message, range)).help("elements are counted from 0")).into())
             }
             (Value::List(_), Step::Key(_)) => {
                 let missing = self.missing("a list has elements, not keys".to_owned(), range);

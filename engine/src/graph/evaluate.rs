@@ -90,7 +90,11 @@ impl<'a> Evaluator<'a> {
     }
 
     pub fn report(&self, diagnostic: Diagnostic) {
-        self.diagnostics.borrow_mut().push(diagnostic);
+        let mut diagnostics = self.diagnostics.borrow_mut();
+        // One mistake may be met twice: by the check of a block, and by what is computed from it.
+        if !diagnostics.0.contains(&diagnostic) {
+            diagnostics.push(diagnostic);
+        }
     }
 
     /// A property, defaults and stack tags included; null when there is none.

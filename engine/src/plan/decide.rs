@@ -6,12 +6,12 @@ use sha2::{Digest, Sha256};
 
 use super::compare::{Comparison, Seal, compare};
 use super::model::*;
-use super::moves::{Moves, moved, moves};
+use super::moves::{Moves, moved, moves, reinstated};
 use super::questions::{Question, needs_confirmation, question, questions};
 use crate::address::{Address, Path};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::graph::{Graph, Node};
-use crate::resource::{Facts, Registry, ResourceType};
+use crate::resource::{Facts, NameScope, Registry, ResourceType};
 use crate::state::{Instance, State};
 use crate::value::{Map, Value};
 
@@ -84,6 +84,13 @@ fn makes(change: &Change) -> bool {
     matches!(change.action, Action::Create | Action::Replace { .. })
 }
 
+/// Whether the new one would have the old one's name where two can't have it, though their identifiers differ: a policy's
+/// path is part of its ARN, but its name alone must be unique.
+fn has_same_name(kind: &dyn ResourceType, node: &Node, instance: &Instance) -> bool {
+    let naming = kind.descriptor().naming.filter(|naming| !matches!(naming.scope, NameScope::Parent(_)));
+    naming.is_some_and(|naming| instance.attributes.get(naming.property) == Some(node.resource.property(naming.property)))
+}
+
 struct Planner<'a> {
     inputs: &'a Inputs<'a>,
     graph: Option<&'a Graph>,
@@ -95,7 +102,10 @@ impl<'a> Planner<'a> {
     fn new(inputs: &'a Inputs<'a>) -> (Self, Diagnostics) {
         let graph = if inputs.destroy { None } else { inputs.graph };
         let (moves, diagnostics) = graph.map(|graph| moves(graph, inputs.state)).unwrap_or_default();
-        let state = moved(inputs.state, &moves);
+        let mut state = moved(inputs.state, &moves);
+        if let Some(graph) = graph {
+            state = reinstated(state, graph);
+        }
         (Self { inputs, graph, moves, state }, diagnostics)
     }
 
@@ -340,7 +350,8 @@ impl<'a> Planner<'a> {
         let parent = self.parent(kind, node).filter(|parent| self.goes_first(parent, made));
         let replaces = change.differences.iter().any(|difference| difference.replaces);
         if replaces || parent.is_some() {
-            let delete_first = parent.is_some() || self.keeps_name(node, &instance.physical_id) && !moved_region;
+            let one_name = self.keeps_name(node, &instance.physical_id) || has_same_name(kind, node, instance);
+            let delete_first = parent.is_some() || one_name && !moved_region;
             change.action = Action::Replace { delete_first };
             change.loss = live.loss.clone();
             change.reason = match (parent, replaces) {

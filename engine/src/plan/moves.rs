@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::graph::{Graph, Node};
-use crate::state::{Instance, State};
-use crate::value::Value;
+use crate::state::{Deposed, Instance, State};
+use crate::value::{Map, Value};
 
 /// Moves by new address.
 pub type Moves = BTreeMap<Address, Address>;
@@ -55,7 +55,7 @@ pub fn moves(graph: &Graph, state: &State) -> (Moves, Diagnostics) {
                 && !taken.contains(*from)
                 && !instance.named
                 && from.type_name == address.type_name
-                && instance.managed == stored_form(node)
+                && same_but_for_names(instance, node)
         });
         if let Some((from, _)) = twin {
             diagnostics.push(
@@ -75,13 +75,61 @@ pub fn moves(graph: &Graph, state: &State) -> (Moves, Diagnostics) {
     (moves, diagnostics)
 }
 
+/// The state with replaced resources put back under their address where the file wants their physical id again (a rename
+/// that was cut short and then taken back): what had taken their place is to be deleted instead. Without this, making the
+/// name anew would wait for deleting what still has all its children.
+pub fn reinstated(mut state: State, graph: &Graph) -> State {
+    for (address, node) in &graph.nodes {
+        let wanted = |deposed: &Deposed| {
+            deposed.address == *address && same_thing(address, node, &deposed.address, &deposed.instance)
+        };
+        let Some(at) = state.deposed.iter().position(wanted) else { continue };
+        let old = state.deposed.remove(at);
+        if let Some(current) = state.instances.insert(address.clone(), old.instance) {
+            state.deposed.push(Deposed { address: address.clone(), instance: current });
+        }
+    }
+    state
+}
+
 fn same_thing(address: &Address, node: &Node, from: &Address, instance: &Instance) -> bool {
     from.type_name == address.type_name
         && (node.region.is_empty() || node.region == instance.region)
         && matches!(&node.physical_id, Value::String(id) if *id == instance.physical_id)
 }
 
-fn stored_form(node: &Node) -> crate::value::Map {
+/// Whether state and file say the same of two resources, each under its own default name. That name stands in other
+/// properties too (a bucket's policy holds its ARN), and a secret is only a mark in state: neither tells two apart.
+fn same_but_for_names(instance: &Instance, node: &Node) -> bool {
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+    let mut names: Vec<(String, String)> = instance
+        .attributes
+        .iter()
+        .filter_map(|(key, old)| Some((text(Some(old))?, text(node.resource.attributes.get(key))?)))
+        .chain(text(Some(&node.physical_id)).map(|new| (instance.physical_id.clone(), new)))
+        .filter(|(old, new)| !old.is_empty() && old != new)
+        .collect();
+    // An ARN before the name that it ends with.
+    names.sort_by_key(|(old, _)| std::cmp::Reverse(old.len()));
+    let mut unnamed = |value: Value| match value {
+        Value::Secret(_) => Value::Null,
+        Value::String(text) if text.starts_with(SEALED) => Value::Null,
+        Value::String(text) => {
+            Value::String(names.iter().fold(text, |text, (old, new)| text.replace(old.as_str(), new.as_str())))
+        }
+        value => value,
+    };
+    let mut plain = |map: Map| match Value::Map(map).rebuild(&mut unnamed) {
+        Value::Map(map) => map,
+        _ => Map::new(),
+    };
+    plain(instance.managed.clone()) == plain(stored_form(node))
+}
+
+/// How the mark of a secret begins.
+const SEALED: &str = "hmac-sha256:";
+
+fn stored_form(node: &Node) -> Map {
     node.managed.iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 

@@ -66,7 +66,9 @@ pub(super) fn from_file(content: &str, problems: &mut Vec<Problem>) -> Document 
                 true => String::new(),
                 false => format!("in the file, {}: ", problem.path),
             };
-            Problem { path: Path::of(FILE), message: format!("{inside}{}", problem.message), ..problem }
+            let help =
+                problem.help.clone().or_else(|| Some("the file must hold a policy document as AWS writes it".into()));
+            Problem { path: Path::of(FILE), message: format!("{inside}{}", problem.message), help, ..problem }
         }));
         Document::default()
     })

@@ -64,7 +64,15 @@ fn object(fields: &IndexMap<String, Property>, value: &Value, path: &Path, probl
                 Problem::new("S3S-V1", &at, format!("`{key}` is computed from other properties"))
                     .help("take this line out; the plan shows what it will be"),
             ),
-            Some(property) if !value.is_null() => check(&property.shape, value, &at, problems),
+            Some(property) if !value.is_null() => {
+                let before = problems.len();
+                check(&property.shape, value, &at, problems);
+                // Where nothing better can be said, what the property is for helps to choose another value.
+                let doc = first_sentence(&property.doc);
+                for problem in problems.iter_mut().skip(before).filter(|problem| problem.help.is_none()) {
+                    problem.help = doc.map(|doc| format!("`{key}`: {doc}"));
+                }
+            }
             Some(_) => {}
             None => {
                 let known = fields.iter().filter(|(_, property)| !property.derived).map(|(name, _)| name.as_str());
@@ -87,12 +95,22 @@ fn object(fields: &IndexMap<String, Property>, value: &Value, path: &Path, probl
     }
 }
 
+fn first_sentence(doc: &str) -> Option<&str> {
+    let end = doc.find(". ").or_else(|| doc.find('\n')).unwrap_or(doc.len());
+    doc.get(..end).map(|sentence| sentence.trim_end_matches('.')).filter(|sentence| !sentence.is_empty())
+}
+
 /// Checks one value against one shape.
 pub fn check(shape: &Shape, value: &Value, path: &Path, problems: &mut Vec<Problem>) {
-    let value = match value {
-        Value::Secret(secret) => secret.expose(),
-        value => value,
-    };
+    if let Value::Secret(secret) = value {
+        let mut found = Vec::new();
+        check(shape, secret.expose(), path, &mut found);
+        // What is wrong may be told, but not with what: messages and paths hold parts of the value.
+        problems.extend(found.first().map(|problem| {
+            Problem::new(problem.code, path, format!("the secret value here is not {}", shape.describe()))
+        }));
+        return;
+    }
     if matches!(value, Value::Unknown(_)) {
         return;
     }
@@ -280,6 +298,17 @@ mod tests {
             ]
         );
         assert_eq!(problems[2].help.as_deref(), Some("did you mean `versioning`?"));
+    }
+
+    #[test]
+    fn a_secret_that_does_not_fit_is_not_told() {
+        let secret = |value: Value| Value::Secret(crate::value::Secret::new(value));
+        for wrong in [Value::from("canary"), Value::map([("canary", Value::from("canary"))])] {
+            let problems =
+                validate(&schema(), &Value::map([("name", Value::from("abc")), ("versioning", secret(wrong))]));
+            assert_eq!(problems.len(), 1);
+            assert!(!format!("{problems:?}").contains("canary"), "{problems:?}");
+        }
     }
 
     #[test]

@@ -196,7 +196,7 @@ impl World {
                 found.push(format!("{} {} is held by {} addresses: {object:?}", key.0, key.1, holders.len()));
             }
         }
-        let graph = stack.graph(&state, &BTreeSet::new());
+        let graph = stack.graph(state, &BTreeSet::new());
         for (address, node) in &graph.nodes {
             let Some(instance) = state.instances.get(address) else { continue };
             let key = (instance.type_name.clone(), instance.physical_id.clone());

@@ -70,7 +70,11 @@ fn written(resource: &Resource, around: &dyn Surroundings) -> Result<Option<Docu
 /// The text of the file that a property takes its document from.
 pub fn file(path: Option<&Value>, property: &str, around: &dyn Surroundings) -> Result<Option<String>, Vec<Problem>> {
     let at = Path::of(property).key("file");
-    let wrong = |message: String| vec![Problem::new(code::SHAPE, &at, message)];
+    let wrong = |message: String| {
+        vec![
+            Problem::new(code::SHAPE, &at, message).help("name a file in the stack folder that holds a policy as JSON"),
+        ]
+    };
     match path {
         None => Ok(None),
         Some(Value::String(path)) => {

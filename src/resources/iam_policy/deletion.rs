@@ -7,8 +7,9 @@ use s3stack_engine::fault::{Fault, FaultKind};
 
 use super::verbs::{delete_version, versions};
 use crate::aws::{Operation, RetryRule, Session, fault, rules};
-use crate::resources::iam::holder::{Holder, Kind, PAGE, gone_is_done};
+use crate::resources::iam::holder::{Holder, Kind, PAGE};
 use crate::resources::iam::names::folded;
+use crate::resources::members::gone_is_done;
 
 /// Without waiting for what was detached to be gone: something may stand in the way that nobody has detached yet.
 const DELETE: Operation = Operation::idempotent("iam", "DeletePolicy").retrying(rules::IAM_DETACH);
@@ -36,10 +37,7 @@ pub(super) async fn delete(session: &Session, arn: &str, dependents: &[(String, 
         Err(fault) if fault.is_code(&["DeleteConflict"]) => fault,
         answer => return answer,
     };
-    let list = || async {
-        let ours = detachable(session, arn, dependents, &refused).await?;
-        Ok::<_, Fault>(ours)
-    };
+    let list = || detachable(session, arn, dependents, &refused);
     let ours = match session.call(LIST_ENTITIES, list).await {
         Err(fault) if fault.kind == FaultKind::NotFound => return Ok(()),
         ours => ours?,
@@ -70,8 +68,8 @@ async fn detachable(
     let message = match (strangers.as_slice(), bound.as_slice()) {
         ([], []) => return Ok(ours),
         ([], bound) => format!(
-            "{arn} is the permissions boundary of {}, which would be unbound without it, and is none of this stack's to \
-             unbind: give them another boundary first, or this policy another name",
+            "{arn} is the permissions boundary of {}, and none of this stack's runs takes a boundary away: give them \
+             another one first, or this policy another name",
             listed(bound)
         ),
         (strangers, _) => format!(

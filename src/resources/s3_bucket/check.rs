@@ -13,7 +13,9 @@ const SUFFIXES: [&str; 5] = ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-
 
 /// Checks a name that fits the pattern.
 pub(super) fn name(name: &str, problems: &mut Vec<Problem>) {
-    let mut wrong = |message: String| problems.push(Problem::new("S3S-N4", &at("name"), message));
+    let mut wrong = |message: String| {
+        problems.push(Problem::new("S3S-N4", &at("name"), message).help("choose another name, or leave it to s3stack"));
+    };
     if name.contains("..") {
         wrong(format!("the bucket name {name} has two dots side by side"));
     }

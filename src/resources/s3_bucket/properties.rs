@@ -58,7 +58,7 @@ pub(super) struct Properties {
     #[schemars(extend("x-memory" = true))]
     force_destroy: Option<bool>,
     /// The bucket policy as AWS holds it: statements, TLS-only and what other resources need, merged.
-    #[schemars(extend("x-derived" = true))]
+    #[schemars(extend("x-derived" = true, "x-principal" = true))]
     policy: Option<s3stack_engine::schema::shapes::Document>,
 }
 

@@ -1,0 +1,190 @@
+//! Stack files that are wrong, each in one way. Every one is refused with its place and a next step, by `validate` and by
+//! `plan`, before AWS is changed.
+
+use crate::support::stack::Stack;
+
+const HEAD: &str = "[stack]\nname = \"wrong\"\nregion = \"us-east-1\"\n";
+
+/// What follows the head, which has three lines; the line that is wrong; what must be said.
+struct Wrong(&'static str, usize, &'static [&'static str]);
+
+const FILES: &[Wrong] = &[
+    // TOML itself.
+    Wrong("[s3.bucket.a\n", 4, &["unclosed table", "]"]),
+    Wrong("[s3.bucket.a]\nversioning = tru\n", 5, &["true"]),
+    Wrong("[s3.bucket.a]\n[s3.bucket.a]\n", 5, &["s3.bucket.a"]),
+    Wrong("[s3.bucket.a]\nversioning = true\nversioning = true\n", 6, &["versioning"]),
+    Wrong("[s3.bucket.a]\ntags = { A = 1979-05-27 }\n", 5, &["date"]),
+    Wrong("[s3.bucket.a.lifecycle.x]\nexpiration = { days = nan }\n", 5, &["nan"]),
+    // Words that there are not.
+    Wrong("[s3.bukket.a]\n", 4, &["s3.bukket", "did you mean", "s3.bucket"]),
+    Wrong("[s3.bucket.a]\nversionning = true\n", 5, &["versionning", "did you mean `versioning`"]),
+    Wrong("[s3.bucket.a.lifecycle.x]\nexpiraton = { days = 1 }\n", 5, &["expiraton", "did you mean `expiration`"]),
+    Wrong("[s3.bucket.a]\ntags = { A = \"${uper(\"x\")}\" }\n", 5, &[]),
+    Wrong("[s3.bucket.a]\ntags = { A = \"${uper('x')}\" }\n", 5, &["double quotes"]),
+    Wrong("[s3.bucket.a]\ntags = { A = '${uper(\"x\")}' }\n", 5, &["uper", "did you mean", "upper"]),
+    Wrong("[s3.bucket.a]\n[output]\nx = \"${s3.bucket.a.arm}\"\n", 6, &["arm", "did you mean", "arn"]),
+    Wrong("[output]\nx = \"${s3.bucket.a.arn}\"\n", 5, &["s3.bucket.a"]),
+    Wrong("[output]\nx = \"${var.nope}\"\n", 5, &["nope"]),
+    Wrong("[resource.aws_s3_bucket.a]\n", 4, &["resource"]),
+    Wrong("[stak]\nname = 1\n", 4, &["stak"]),
+    // A key under the wrong header.
+    Wrong(
+        "[s3.bucket.a.lifecycle.x]\nexpiration = { days = 1 }\nversioning = true\n",
+        6,
+        &["versioning", "belongs to", "s3.bucket.a", "line 4"],
+    ),
+    // Wrong types and values.
+    Wrong("[s3.bucket.a]\nversioning = \"true\"\n", 5, &["expected true or false", "take the quotes away"]),
+    Wrong("[s3.bucket.a]\ntags = \"x\"\n", 5, &["expected", "string"]),
+    Wrong("[s3.bucket.a]\nownership = \"BucketOwnerEnforce\"\n", 5, &["did you mean \"BucketOwnerEnforced\""]),
+    Wrong("[s3.bucket.a.lifecycle.x]\nexpiration = { days = -1 }\n", 5, &["-1", "out of range"]),
+    Wrong("[s3.bucket]\nname = \"x\"\n", 5, &["s3.bucket"]),
+    Wrong(
+        "[iam.role.r]\ntrust = [\"ec2.amazonaws.com\"]\npolicies = [\"s3.bucket.a\"]\n[s3.bucket.a]\n",
+        6,
+        &["s3.bucket.a"],
+    ),
+    // Expressions.
+    Wrong("[s3.bucket.a]\ntags = { A = \"${1/0}\" }\n", 5, &["zero"]),
+    Wrong("[s3.bucket.a]\ntags = { A = \"${var.x\" }\n", 5, &["}"]),
+    Wrong("[s3.bucket.a]\ntags = { A = \"${}\" }\n", 5, &["expression"]),
+    Wrong("[s3.bucket.a]\ntags = { A = \"${tonumber('x')}\" }\n", 5, &["number"]),
+    Wrong("[s3.bucket.a]\ntags = { A = \"${[1, 2][7]}\" }\n", 5, &["7"]),
+    // Cycles.
+    Wrong(
+        "[s3.bucket.a]\ndepends_on = [\"s3.bucket.b\"]\n[s3.bucket.b]\ndepends_on = [\"s3.bucket.a\"]\n",
+        4,
+        &["s3.bucket.a", "s3.bucket.b"],
+    ),
+    Wrong("[var]\na = \"${var.a}\"\n", 5, &["var.a"]),
+    Wrong(
+        "[s3.bucket.a]\nname = \"${s3.bucket.b.name}\"\n[s3.bucket.b]\nname = \"${s3.bucket.a.name}\"\n",
+        5,
+        &["s3.bucket.a", "s3.bucket.b"],
+    ),
+    // Names.
+    Wrong(
+        "[s3.bucket.a]\nname = \"one-name\"\n[s3.bucket.b]\nname = \"one-name\"\n",
+        7,
+        &["one-name", "s3.bucket.a", "s3.bucket.b"],
+    ),
+    Wrong("[s3.bucket.a]\nname = \"Has_Upper\"\n", 5, &["Has_Upper"]),
+    Wrong("[s3.bucket.a]\nname = \"ab\"\n", 5, &["3"]),
+    Wrong("[s3.bucket.a]\nname = \"192.168.0.1\"\n", 5, &["192.168.0.1"]),
+    Wrong("[s3.bucket.a]\nname = \"xn--bucket\"\n", 5, &["xn--"]),
+    Wrong("[s3.bucket.Upper]\n", 4, &["Upper"]),
+    Wrong("[iam.role.r]\nname = \"has blank\"\ntrust = [\"ec2.amazonaws.com\"]\n", 5, &["has blank"]),
+    Wrong("[s3.bucket.a]\ntags = { \"aws:x\" = \"y\" }\n", 5, &["aws:"]),
+    // Policies that are none.
+    Wrong(
+        "[iam.policy.p.statements.A]\nactions = [\"s3:GetObject\"]\neffect = \"Alow\"\nresources = \"*\"\n",
+        6,
+        &["Alow", "did you mean", "Allow"],
+    ),
+    Wrong("[iam.policy.p.statements.A]\nactions = [\"GetObject\"]\nresources = \"*\"\n", 5, &["GetObject"]),
+    Wrong("[iam.policy.p]\nstatements = { file = \"none.json\" }\n", 5, &["none.json"]),
+    Wrong("[iam.policy.p]\nstatements = { file = \"text.json\" }\n", 5, &["text.json"]),
+    Wrong("[iam.policy.p]\nstatements = { file = \"nopolicy.json\" }\n", 5, &["nopolicy.json"]),
+    Wrong("[iam.role.r]\ntrust = [\"nobody\"]\n", 5, &["nobody"]),
+    // Paths.
+    Wrong("[iam.policy.p]\nstatements = { file = \"../outside.json\" }\n", 5, &["../outside.json", "folder"]),
+    Wrong("[iam.policy.p]\nstatements = { file = \"/etc/hostname\" }\n", 5, &["/etc/hostname"]),
+    Wrong("[iam.policy.p]\nstatements = { file = \"link.json\" }\n", 5, &["link.json"]),
+    // Variables.
+    Wrong("[var.x]\ntype = \"string\"\n", 4, &["x", "--var"]),
+    Wrong("[var.x]\ndefault = 1\nmin = 5\n", 5, &["5"]),
+    Wrong("[var.x]\ntype = \"sting\"\n", 5, &["sting"]),
+    Wrong("[env.prod]\nvar.nope = 1\n", 5, &["nope"]),
+    // The head.
+    Wrong("[backend.s4]\nbucket = \"x\"\n", 4, &["s4"]),
+    Wrong("[backend.s3]\nbukket = \"x\"\n", 5, &["bukket", "bucket"]),
+];
+
+async fn folder(text: &str) -> Stack {
+    let stack = Stack::new(text).await;
+    stack.write("text.json", "not json");
+    stack.write("nopolicy.json", "{\"Hello\": 1}");
+    stack.write("../outside.json", "{\"Version\":\"2012-10-17\",\"Statement\":[]}");
+    std::os::unix::fs::symlink("../outside.json", stack.path("link.json")).unwrap();
+    stack
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_mistake_is_refused_with_its_place_and_a_next_step() {
+    let mut failures = Vec::new();
+    for Wrong(body, line, words) in FILES {
+        let stack = folder(&format!("{HEAD}{body}")).await;
+        for command in ["validate", "plan"] {
+            let ran = stack.refused(&[command]).await;
+            let text = ran.text().split_whitespace().collect::<Vec<_>>().join(" ");
+            let place = format!("stack.toml:{line}:");
+            let missing: Vec<&str> =
+                [place.as_str()].into_iter().chain(words.iter().copied()).filter(|word| !text.contains(word)).collect();
+            let wordy = !ran.stderr.contains("help:");
+            if !missing.is_empty() || wordy {
+                failures.push(format!(
+                    "=== {body}missing {missing:?}{}\n{}",
+                    if wordy { ", no next step" } else { "" },
+                    ran.stderr
+                ));
+                break;
+            }
+        }
+        assert_eq!(stack.proxy.count(crate::support::stack::writes), 0);
+    }
+    assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), FILES.len(), failures.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nesting_without_end_is_refused_in_no_time() {
+    for body in [
+        format!("[output]\nx = {}1{}\n", "[".repeat(10_000), "]".repeat(10_000)),
+        format!("[output]\nx = \"${{{}1{}}}\"\n", "(".repeat(10_000), ")".repeat(10_000)),
+        format!("[output]\nx = \"${{{}1{}}}\"\n", "[".repeat(10_000), "]".repeat(10_000)),
+        format!("[output]\nx = {}1{}\n", "{ a = ".repeat(10_000), " }".repeat(10_000)),
+        format!("[output]\n{}x = 1\n", "a.".repeat(10_000)),
+        format!("[output]\nx = \"${{{}1}}\"\n", "-".repeat(100_000)),
+        format!("[output]\nx = \"${{{}1}}\"\n", "1 + ".repeat(100_000)),
+    ] {
+        let stack = Stack::new(&format!("{HEAD}{body}")).await;
+        let began = std::time::Instant::now();
+        let ran = stack.refused(&["validate"]).await;
+        assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+        assert!(ran.stderr.len() < 10_000, "the message repeats the nonsense: {} bytes", ran.stderr.len());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_mistakes_come_at_once() {
+    let stack =
+        Stack::new(&format!("{HEAD}[s3.bucket.a]\nversionning = true\n[s3.bucket.b]\nname = 7\n[s3.bukket.c]\n")).await;
+    let ran = stack.refused(&["validate"]).await;
+    ran.says(&["stack.toml:5:", "stack.toml:7:", "stack.toml:8:", "3 errors"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_without_a_stack_and_a_path_that_is_not_there() {
+    let stack = Stack::new("").await;
+    std::fs::remove_file(stack.path("stack.toml")).unwrap();
+    stack.refused(&["plan"]).await.says(&["no stack", "s3stack init"]);
+    stack.refused(&["plan", "nowhere"]).await.says(&["nowhere"]);
+    stack.write("stack.toml", "");
+    stack.refused(&["plan"]).await.says(&["[stack]", "name"]);
+    std::fs::write(stack.path("stack.toml"), [0xff, 0xfe, 0x00]).unwrap();
+    stack.refused(&["plan"]).await.says(&["stack.toml", "UTF-8"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_tool_is_asked_for() {
+    let stack = Stack::new(&format!("{HEAD}requires = \">=99.0\"\n")).await;
+    stack.refused(&["plan"]).await.says(&["99.0", "stack.toml:4:"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_and_not_declared_is_told() {
+    let stack = Stack::new(&format!("{HEAD}[var]\nname = \"x\"\n[env.prod]\n")).await;
+    stack.refused(&["plan", "--var", "nmae=y"]).await.says(&["nmae", "did you mean", "name"]);
+    stack.refused(&["plan", "--var-file", "nowhere.toml"]).await.says(&["nowhere.toml"]);
+    stack.refused(&["plan", "--env", "prd"]).await.says(&["prd", "did you mean", "--env prod"]);
+}
