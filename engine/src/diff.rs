@@ -3,12 +3,17 @@
 use crate::address::Path;
 use crate::resource::ResourceType;
 use crate::schema::{Property, Schema, Shape};
-use crate::value::Value;
+use crate::value::{Map, Value};
 
 /// Whether two values of the property at `path` mean the same: equal, but for the order of sets, and with null, empty
-/// maps' absent members and absence taken as one.
+/// maps' absent members and absence taken as one. Where others may write too (tags), nothing and an empty map are one.
 pub fn same(schema: &Schema, path: &Path, desired: &Value, live: &Value) -> bool {
-    same_shape(schema.nearest(path).map(|property| &property.shape), desired, live)
+    let property = schema.nearest(path);
+    let is_nothing = |value: &Value| value.is_null() || value.as_map().is_some_and(Map::is_empty);
+    if property.is_some_and(|property| property.open) && is_nothing(desired) && is_nothing(live) {
+        return true;
+    }
+    same_shape(property.map(|property| &property.shape), desired, live)
 }
 
 fn same_shape(shape: Option<&Shape>, desired: &Value, live: &Value) -> bool {
@@ -65,7 +70,7 @@ pub struct Mismatch {
 /// Everything in `desired` that `live` does not have. What only `live` has is not managed and not looked at, except
 /// inside maps that are free documents or whose keys are the user's, where the type's `read` and `managed` agree on
 /// what belongs.
-pub fn mismatches(kind: &dyn ResourceType, desired: &crate::value::Map, live: &crate::value::Map) -> Vec<Mismatch> {
+pub fn mismatches(kind: &dyn ResourceType, desired: &Map, live: &Map) -> Vec<Mismatch> {
     let mut found = Vec::new();
     for (name, value) in desired {
         let held = live.get(name).unwrap_or(&Value::Null);
@@ -92,4 +97,29 @@ fn descend(kind: &dyn ResourceType, path: &Path, desired: &Value, live: &Value, 
         }
     }
     found.push(Mismatch { path: path.clone(), live: live.clone(), desired: desired.clone() });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_and_an_empty_map_are_one_where_others_write_too() {
+        let labels = Shape::Map {
+            value: Box::new(Property::new(Shape::string())),
+            key_pattern: None,
+            reserved: Vec::new(),
+            max: None,
+        };
+        let properties = [
+            ("tags".to_owned(), Property { open: true, ..Property::new(labels.clone()) }),
+            ("labels".to_owned(), Property::new(labels)),
+        ];
+        let schema = Schema { doc: String::new(), properties: properties.into(), attributes: [].into() };
+        let empty = Value::Map(Map::new());
+        assert!(same(&schema, &Path::of("tags"), &empty, &Value::Null));
+        assert!(same(&schema, &Path::of("tags"), &Value::Null, &empty));
+        assert!(!same(&schema, &Path::of("labels"), &empty, &Value::Null));
+        assert!(!same(&schema, &Path::of("tags"), &Value::map([("a", Value::from("1"))]), &empty));
+    }
 }

@@ -204,16 +204,16 @@ pub trait ResourceType: Send + Sync {
     fn predict(&self, attribute: &str, facts: &Facts, property: &mut PropertyReader<'_>) -> Value;
 
     /// What AWS shall hold, in the vocabulary of `read`: the managed properties. By default the properties as they are,
-    /// less those for the tool alone.
+    /// less those for the tool alone. Those that others may write into as well (tags) are always there, if need be empty:
+    /// what the file no longer says is then taken away key by key, and not what others put there.
     fn managed(&self, resource: &Resource, around: &dyn Surroundings) -> Result<Map, Vec<Problem>> {
         let _ = around;
-        let schema = self.schema();
-        let keep = |name: &str| schema.properties.get(name).is_some_and(|property| !property.memory);
-        Ok(resource
-            .properties
-            .iter()
-            .filter(|(name, _)| keep(name))
-            .map(|(name, value)| (name.clone(), value.clone()))
+        let properties = self.schema().properties.iter().filter(|(_, property)| !property.memory);
+        Ok(properties
+            .filter_map(|(name, property)| match resource.properties.get(name) {
+                Some(value) => Some((name.clone(), value.clone())),
+                None => property.open.then(|| (name.clone(), Value::Map(Map::new()))),
+            })
             .collect())
     }
 

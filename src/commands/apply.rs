@@ -53,7 +53,7 @@ pub async fn run(global: &Global, arguments: Arguments, ui: &mut Ui) -> Result<u
         destroy: saved.as_ref().is_some_and(|saved| saved.destroy),
         yes: arguments.yes,
         lock_timeout: arguments.lock_timeout,
-        check: check.as_ref().map(|check| check as &Check),
+        check: check.as_ref().map(|check| check as &Check<'_>),
     };
     carry_out(deployment, order, ui).await
 }

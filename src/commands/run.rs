@@ -77,7 +77,7 @@ fn emulated_account() -> String {
 }
 
 /// Says whether a plan may be carried out.
-pub type Check = dyn Fn(&Planned) -> Result<(), Error>;
+pub type Check<'a> = dyn Fn(&Planned) -> Result<(), Error> + 'a;
 
 /// What an apply or destroy needs beyond the stack.
 pub struct Order<'a> {
@@ -90,7 +90,7 @@ pub struct Order<'a> {
     /// How long to wait for the lease.
     pub lock_timeout: Option<Duration>,
     /// Checks the plan before anything else, as a saved plan does; what it accepts needs no approval.
-    pub check: Option<&'a Check>,
+    pub check: Option<&'a Check<'a>>,
 }
 
 /// Takes the lease, plans, asks, applies, gives the lease back. Answers the exit code.
@@ -99,7 +99,7 @@ pub async fn carry_out(mut deployment: Deployment, order: Order<'_>, ui: &mut Ui
     // From here on a signal must not end the program: whoever comes next would wait for the lease's age.
     let signals = Signals::listen(ui.progress_note());
     if let Some(dead) = keeper.taken_over() {
-        ui.note(&format!("took over from a run that died: {dead}"));
+        ui.note(&format!("took over from a run that died: {}", dead.was()));
     }
     let keeper = Arc::new(keeper);
     let result = under_lease(&mut deployment, &order, &keeper, &signals, ui).await;

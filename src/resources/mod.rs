@@ -1,9 +1,15 @@
-//! The resource types: one file each, and one line here. `iam` is no type but what the types of IAM share.
+//! The resource types: one file (or folder) each, and one line here. `iam` is no type but what the types of IAM share;
+//! `members`, `quantities`, `statements` and `tags` are what types of every service share.
 
 pub mod iam;
+pub mod members;
 mod provider;
+pub mod quantities;
 pub mod statements;
 mod sweep;
+pub mod tags;
+#[cfg(test)]
+mod testing;
 
 use s3stack_engine::resource::{Registry, ResourceType};
 
@@ -27,6 +33,7 @@ registry! {
     iam_policy,
     iam_role,
     iam_user,
+    logs_group,
     s3_bucket,
     s3_object,
 }

@@ -9,7 +9,7 @@ use s3stack_engine::address::{Address, Path};
 use s3stack_engine::fault::Fault;
 use s3stack_engine::plan::Observation;
 use s3stack_engine::resource::{Facts, ResourceType};
-use s3stack_engine::value::Map;
+use s3stack_engine::value::{Map, Value};
 
 use super::sweep::Sweeps;
 use crate::aws::Session;
@@ -68,6 +68,15 @@ pub struct Question {
     pub loss: bool,
     /// For a create that was cut short: what was noted before it.
     pub before: Map,
+}
+
+impl Question {
+    /// Whether a bulk answer that does not tell `property` has to be completed by a call: the property matters, and has a
+    /// value that could differ.
+    pub fn asks_for(&self, property: &str) -> bool {
+        let is_nothing = |value: &Value| value.is_null() || value.as_map().is_some_and(Map::is_empty);
+        self.properties.contains(property) && self.managed.get(property).is_some_and(|value| !is_nothing(value))
+    }
 }
 
 /// A resource to make.
@@ -177,5 +186,31 @@ pub trait Provider: ResourceType {
     async fn before(&self, context: &Context, create: &Create) -> Result<Map, Fault> {
         let _ = (context, create);
         Ok(Map::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_has_a_value_is_worth_a_call() {
+        let question = Question {
+            address: Address::root("iam.policy", "p"),
+            physical_id: "arn".into(),
+            properties: ["tags", "description", "session"].map(str::to_owned).into(),
+            managed: [
+                ("tags".to_owned(), Value::Map(Map::new())),
+                ("description".to_owned(), Value::from("d")),
+                ("other".to_owned(), Value::from("o")),
+            ]
+            .into(),
+            attributes: Map::new(),
+            loss: false,
+            before: Map::new(),
+        };
+        let asked: Vec<_> =
+            ["tags", "description", "session", "other"].into_iter().filter(|name| question.asks_for(name)).collect();
+        assert_eq!(asked, ["description"]);
     }
 }

@@ -68,8 +68,9 @@ async fn reads_as_written(stage: &Stage, folder: &FilePath, fixture: &Fixture, s
     let instance = settled.instance(&stage.it())?;
     let Some(node) = settled.graph.nodes.get(&stage.it()) else { bail!("the graph has no node of it") };
     for depth in [Depth::Sweep, Depth::Point] {
-        let Observation::Found(live) = stage.read(&deployment, instance, depth).await? else {
-            bail!("{depth:?}: it was not found")
+        let live = match stage.read(&deployment, instance, depth).await? {
+            Observation::Found(live) => live,
+            other => bail!("{depth:?}: it was not found: {other:?}"),
         };
         ensure!(live.physical_id == instance.physical_id, "{depth:?}: found as {}", live.physical_id);
         if !live.hint {

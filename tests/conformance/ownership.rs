@@ -45,7 +45,8 @@ pub async fn edited(stage: &Stage) -> Result<Verdict> {
     let mut managed = made.instance(&stage.it())?.managed.clone();
     managed.retain(|name, _| visible(name));
     covers(stage, &managed, &change.differences).context("drift that was not seen")?;
-    stage.settle(ours.path(), Goal::Stack(&base)).await?;
+    // What else they made for `updated` is theirs to know of.
+    stage.rest(ours.path(), Goal::Stack(&base)).await?;
     Ok(Verdict::Passed)
 }
 

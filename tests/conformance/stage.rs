@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::Path as FilePath;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use s3stack::deployment::{Deployment, Destination, Planned, Reach};
 use s3stack::error::Error;
 use s3stack::local::Endpoint;
 use s3stack::project::{self, Choices};
-use s3stack::resources::{Depth, Provider, provider};
-use s3stack_engine::address::Address;
+use s3stack::resources::{Depth, Provider, Question, provider};
+use s3stack_engine::address::{Address, Path};
 use s3stack_engine::apply::Summary;
 use s3stack_engine::diagnostic::Diagnostics;
 use s3stack_engine::graph::Graph;
@@ -129,7 +129,7 @@ impl Stage {
     }
 
     /// Opens a stack in a folder, through the proxy.
-    pub async fn open(&self, folder: &Path, fixture: &Fixture) -> Result<Deployment, Error> {
+    pub async fn open(&self, folder: &FilePath, fixture: &Fixture) -> Result<Deployment, Error> {
         fs::write(folder.join("stack.toml"), fixture.text()).map_err(|source| Error::Io {
             doing: "writing",
             path: folder.display().to_string(),
@@ -147,7 +147,7 @@ impl Stage {
     }
 
     /// Plans as `s3stack plan` does: without a lease.
-    pub async fn plan(&self, folder: &Path, goal: Goal<'_>) -> Result<(Deployment, Planned), Error> {
+    pub async fn plan(&self, folder: &FilePath, goal: Goal<'_>) -> Result<(Deployment, Planned), Error> {
         let deployment = self.open(folder, goal.fixture()).await?;
         let planned = deployment.plan(goal.is_nothing(), None).await?;
         self.ledger.requests(self.type_name(), deployment.cloud.clients.calls().total);
@@ -155,7 +155,7 @@ impl Stage {
     }
 
     /// What `s3stack apply` and `destroy` do, approval aside. Counts nothing and expects nothing.
-    pub async fn run(&self, folder: &Path, goal: Goal<'_>) -> Result<Ran, Error> {
+    pub async fn run(&self, folder: &FilePath, goal: Goal<'_>) -> Result<Ran, Error> {
         let mut deployment = self.open(folder, goal.fixture()).await?;
         let keeper = Arc::new(deployment.lease("conformance", None).await?);
         let ran = self.under_lease(&mut deployment, goal, &keeper).await;
@@ -196,7 +196,7 @@ impl Stage {
     }
 
     /// Runs, and fails unless all was planned and done, with no other calls than the types declare.
-    pub async fn succeed(&self, folder: &Path, goal: Goal<'_>) -> Result<Ran> {
+    pub async fn succeed(&self, folder: &FilePath, goal: Goal<'_>) -> Result<Ran> {
         let ran = self.run(folder, goal).await.map_err(told)?;
         let plan = &ran.plan;
         ensure!(plan.unplanned.is_empty(), "not all was planned: {:?}", plan.unplanned);
@@ -214,9 +214,17 @@ impl Stage {
         Ok(ran)
     }
 
-    /// Brings a stack to a goal, and fails unless everything then agrees: a second plan is empty and costs no writing call,
-    /// state says what the file says, and what exists is what state knows.
-    pub async fn settle(&self, folder: &Path, goal: Goal<'_>) -> Result<Settled> {
+    /// Brings a stack to a goal, and fails unless everything then agrees: as [`Self::rest`], and what exists is what state
+    /// knows.
+    pub async fn settle(&self, folder: &FilePath, goal: Goal<'_>) -> Result<Settled> {
+        let settled = self.rest(folder, goal).await?;
+        inventory::agrees(&self.inventory().await?, &settled.state)?;
+        Ok(settled)
+    }
+
+    /// Brings a stack to a goal, and fails unless it then is at rest: a second plan is empty and costs no writing call, and
+    /// state says what the file says.
+    pub async fn rest(&self, folder: &FilePath, goal: Goal<'_>) -> Result<Settled> {
         let ran = self.succeed(folder, goal).await?;
         let (deployment, again) = self.plan(folder, goal).await.map_err(told).context("in the second plan")?;
         ensure!(again.plan.unplanned.is_empty(), "the second plan is not whole: {:?}", again.plan.unplanned);
@@ -228,7 +236,6 @@ impl Stage {
         if !goal.is_nothing() {
             state_says_what_the_file_says(&deployment.state, &again)?;
         }
-        inventory::agrees(&self.inventory().await?, &deployment.state)?;
         Ok(Settled { plan: ran.plan, state: deployment.state, graph: again.graph })
     }
 
@@ -243,14 +250,55 @@ impl Stage {
         inventory::list(&Clients::load(settings).await?).await
     }
 
-    /// Reads the resource under test as an instance says, in a refresh of its own.
+    /// Reads the resource under test as an instance says, in a refresh of its own: by itself, and for a sweep also among so
+    /// many that bulk calls pay. All answers must say the same.
     pub async fn read(&self, deployment: &Deployment, instance: &Instance, depth: Depth) -> Result<Observation> {
-        let cloud = deployment.cloud.through(deployment.cloud.clients.clone());
-        let before = cloud.clients.calls();
-        let answers = cloud.read(vec![ask(&self.it(), instance)], depth).await;
-        let reads = BTreeSet::from([(self.type_name().to_owned(), Part::Read)]);
-        self.ledger.actions(&since(&before, &cloud.clients.calls()), &reads)?;
-        answers.into_values().next().context("a question without an answer")
+        let numbers: &[usize] = if depth == Depth::Sweep { &[1, MANY] } else { &[1] };
+        let asked = ask(&self.it(), instance);
+        let question = Question {
+            address: asked.address,
+            physical_id: asked.physical_id,
+            properties: asked.properties,
+            managed: asked.managed,
+            attributes: asked.attributes,
+            loss: asked.loss,
+            before: asked.before,
+        };
+        let mut seen: Option<Observation> = None;
+        for number in numbers {
+            let cloud = deployment.cloud.through(deployment.cloud.clients.clone());
+            let context = cloud.context(&instance.region).await?;
+            let before = cloud.clients.calls();
+            let answers = self.kind.read(&context, &vec![question.clone(); *number], depth).await;
+            let reads = BTreeSet::from([(self.type_name().to_owned(), Part::Read)]);
+            self.ledger.actions(&since(&before, &cloud.clients.calls()), &reads)?;
+            ensure!(answers.len() == *number, "{number} questions have {} answers", answers.len());
+            for answer in answers {
+                if let Some(seen) = &seen {
+                    ensure!(alike(self.kind, seen, &answer), "one read says {seen:#?}, another {answer:#?}");
+                }
+                seen = Some(answer);
+            }
+        }
+        seen.context("a question without an answer")
+    }
+}
+
+/// More resources than any type reads one by one where it has a bulk call.
+const MANY: usize = 24;
+
+/// Whether two answers say the same of a resource, but for what a bulk answer leaves out.
+fn alike(kind: &dyn Provider, one: &Observation, other: &Observation) -> bool {
+    match (one, other) {
+        (Observation::Found(one), Observation::Found(other)) => {
+            let same = |name: &String, value: &Value| {
+                other.managed.get(name).is_none_or(|held| kind.equal(&Path::of(name.as_str()), value, held))
+            };
+            one.physical_id == other.physical_id
+                && one.owner == other.owner
+                && one.managed.iter().all(|(name, value)| same(name, value))
+        }
+        (one, other) => one == other,
     }
 }
 
@@ -260,8 +308,8 @@ pub fn folder() -> Result<TempDir> {
 }
 
 /// A folder with what another has: the same stack with the same state.
-pub fn copy(from: &Path) -> Result<TempDir> {
-    fn copy_into(from: &Path, to: &Path) -> Result<()> {
+pub fn copy(from: &FilePath) -> Result<TempDir> {
+    fn copy_into(from: &FilePath, to: &FilePath) -> Result<()> {
         fs::create_dir_all(to)?;
         for entry in fs::read_dir(from)? {
             let entry = entry?;
@@ -311,9 +359,9 @@ fn state_says_what_the_file_says(state: &State, planned: &Planned) -> Result<()>
         let written: BTreeMap<_, _> = node.managed.iter().filter(|(_, value)| !value.is_null()).collect();
         let properties = &kind.schema().properties;
         for name in instance.managed.keys().filter(|name| !written.contains_key(name)) {
-            // What was taken out of the file and is as AWS has it by default needs no call, and so no write of the state.
-            let resets = properties.get(name).is_some_and(|one| matches!(one.removal, Removal::Reset(_)));
-            ensure!(resets, "{address}: state remembers {name}, which the file does not say");
+            // What was taken out of the file and needs no call is forgotten with the next write of the state.
+            let stays = properties.get(name).is_some_and(|one| one.removal != Removal::Replace);
+            ensure!(stays, "{address}: state remembers {name}, which the file does not say");
         }
         for (name, value) in written {
             let stored = if value.is_sensitive() { planned.seal(value) } else { value.clone() };

@@ -45,6 +45,8 @@ pub struct Apply<'a> {
     pub(super) ended_tokens: BTreeSet<String>,
     unfinished: usize,
     inherited: BTreeMap<String, Request>,
+    /// Whether earlier runs left entries, also such as need no read, that are still to be folded in.
+    inherits: bool,
     answers: BTreeMap<String, Observation>,
     pub(super) summary: Summary,
     pub(super) now: Duration,
@@ -94,6 +96,7 @@ impl<'a> Apply<'a> {
         let stored = (!options.recovered).then(|| state.clone());
         let writer = Writer::new(state.serial);
         let inherited = recover::questions(&state);
+        let inherits = !state.pending.is_empty();
         let mut events = Vec::new();
         let record = Record::new(&plan, state, options.clone(), &mut events);
         record.state.verify().map_err(ApplyError::Inconsistent)?;
@@ -129,6 +132,7 @@ impl<'a> Apply<'a> {
             events,
             ended_tokens: BTreeSet::new(),
             inherited,
+            inherits,
             answers: BTreeMap::new(),
             summary: Summary::default(),
             now: Duration::ZERO,
@@ -293,6 +297,7 @@ impl<'a> Apply<'a> {
     fn open(&mut self) -> Option<Poll> {
         if self.tasks.is_empty() && self.inherited.is_empty() || self.summary.stopped.is_some() {
             // Nothing was called, so one write is enough for all there is to say.
+            self.fold_inherited();
             self.stage = Stage::Closing;
             return None;
         }
@@ -337,15 +342,17 @@ impl<'a> Apply<'a> {
             if !self.calls.is_empty() {
                 return Some(self.write_or_wait(false));
             }
-            if !self.answers.is_empty() {
-                self.fold_inherited();
-            }
+            self.fold_inherited();
             self.stage = Stage::Closing;
             return None;
         }
         if self.calls.len() < self.options.parallelism.max(1)
             && let Some((token, request)) = self.inherited.pop_first()
         {
+            // Asked with the state of now: what this run made is not what an earlier one left behind.
+            let state = &self.record.state;
+            let entry = state.pending.iter().find(|pending| pending.token == token);
+            let request = entry.map_or(request, |pending| recover::question(state, pending));
             return Some(self.start(Call::Inherited(token), request));
         }
         Some(self.write_or_wait(false))
@@ -354,16 +361,29 @@ impl<'a> Apply<'a> {
     /// What earlier runs left behind is folded in once more: a call of theirs may have landed since.
     fn fold_inherited(&mut self) {
         let answers = std::mem::take(&mut self.answers);
+        // A run that was stopped before it could ask leaves all of it to the next one.
+        if !std::mem::take(&mut self.inherits) || answers.is_empty() && self.summary.stopped.is_some() {
+            return;
+        }
         let run = self.run.id.clone();
         let (own, others): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.record.state.pending).into_iter().partition(|pending| pending.run == run);
         self.record.state.pending = others;
         let circumstances = Circumstances { registry: self.options.registry, wall: self.wall, taken_over: false };
-        let (mut folded, recovered) = recover::fold(&self.record.state, &answers, circumstances);
+        let before = self.record.state.clone();
+        let (mut folded, recovered) = recover::fold(&before, &answers, circumstances);
         folded.pending.extend(own);
         self.record.state = folded;
         self.changed();
-        for recovered in recovered {
+        let known = |state: &State, address: &Address| {
+            let id = state.instances.get(address).map(|instance| instance.physical_id.clone());
+            (id, state.deposed.iter().filter(|deposed| deposed.address == *address).count())
+        };
+        // That nothing came after is the rule, and no news.
+        let news = recovered
+            .into_iter()
+            .filter(|one| one.stays || known(&before, &one.address) != known(&self.record.state, &one.address));
+        for recovered in news {
             self.events.push(Event::Recovered { address: recovered.address, what: recovered.what });
         }
     }

@@ -62,7 +62,9 @@ impl World {
                 (token, observation)
             })
             .collect();
-        let circumstances = Circumstances { registry: &Fakes, wall: 1_000_000, taken_over: false };
+        // Whose run never ended left its lease, which is taken over.
+        let taken_over = state.run.is_some();
+        let circumstances = Circumstances { registry: &Fakes, wall: 1_000_000, taken_over };
         let once = fold(&state, &answers, circumstances);
         assert_eq!(fold(&once.0, &answers, circumstances).0, once.0, "recovering twice is recovering once");
         once.0.verify().unwrap_or_else(|why| panic!("recovery made a state that contradicts itself: {why}"));

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use s3stack_engine::fault::{Fault, FaultKind};
+use s3stack_engine::fault::Fault;
 
 use super::documents;
 use crate::aws::{Operation, Session, rules};
+use crate::resources::members::gone_is_done;
 use s3stack_engine::value::Value;
 
 /// The kinds of holder.
@@ -116,7 +117,7 @@ impl Holder<'_> {
     /// The ARNs of the managed policies attached to it.
     ///
     /// # Errors
-    /// [`FaultKind::NotFound`] if there is no such holder.
+    /// [`s3stack_engine::fault::FaultKind::NotFound`] if there is no such holder.
     pub async fn attached(&self) -> Result<BTreeSet<String>, Fault> {
         let operation = Operation::read("iam", self.kind.pick(LIST_ATTACHED));
         let (mut found, mut marker) = (BTreeSet::new(), None);
@@ -169,7 +170,7 @@ impl Holder<'_> {
     /// The names of its inline policies.
     ///
     /// # Errors
-    /// [`FaultKind::NotFound`] if there is no such holder.
+    /// [`s3stack_engine::fault::FaultKind::NotFound`] if there is no such holder.
     pub async fn inline_names(&self) -> Result<Vec<String>, Fault> {
         let operation = Operation::read("iam", self.kind.pick(LIST_INLINE));
         let (mut found, mut marker) = (Vec::new(), None);
@@ -194,7 +195,7 @@ impl Holder<'_> {
     /// One inline policy's document.
     ///
     /// # Errors
-    /// [`FaultKind::NotFound`] if there is none of that name.
+    /// [`s3stack_engine::fault::FaultKind::NotFound`] if there is none of that name.
     pub async fn inline(&self, policy: &str) -> Result<Value, Fault> {
         let operation = Operation::read("iam", self.kind.pick(GET_INLINE));
         let text = for_kind!(
@@ -236,13 +237,5 @@ impl Holder<'_> {
             |call| call.policy_name(policy),
             |_answer| ()
         ))
-    }
-}
-
-/// A deletion of what is not there is done.
-pub fn gone_is_done(answer: Result<(), Fault>) -> Result<(), Fault> {
-    match answer {
-        Err(fault) if fault.kind == FaultKind::NotFound => Ok(()),
-        answer => answer,
     }
 }

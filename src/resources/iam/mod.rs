@@ -6,11 +6,7 @@ pub mod documents;
 pub mod grants;
 pub mod holder;
 pub mod inline;
-pub mod members;
 pub mod names;
 pub mod properties;
 pub mod sweep;
 pub mod tags;
-
-#[cfg(test)]
-pub(super) mod testing;

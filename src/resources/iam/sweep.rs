@@ -8,6 +8,7 @@ use aws_sdk_iam::types::{
     ManagedPolicyDetail, PolicyDetail, RoleDetail, UserDetail,
 };
 use s3stack_engine::fault::{Fault, FaultKind};
+use s3stack_engine::value::Value;
 
 use super::documents;
 use super::holder::PAGE;
@@ -15,7 +16,6 @@ use super::names::folded;
 use super::tags::{self, Tags};
 use crate::aws::Operation;
 use crate::resources::{Context, Depth, Question};
-use s3stack_engine::value::{Map, Value};
 
 const AUTHORIZATIONS: Operation = Operation::read("iam", "GetAccountAuthorizationDetails");
 const LIST_ROLES: Operation = Operation::read("iam", "ListRoles");
@@ -160,13 +160,6 @@ pub async fn authorizations(
         Err(fault) if fault.kind == FaultKind::Denied => Ok(None),
         Err(fault) => Err(fault),
     }
-}
-
-/// Whether a bulk answer that does not tell `property` has to be completed by a call: the property matters, and has a value
-/// that could differ.
-pub fn asks_for(question: &Question, property: &str) -> bool {
-    let is_nothing = |value: &Value| value.is_null() || value.as_map().is_some_and(Map::is_empty);
-    question.properties.contains(property) && question.managed.get(property).is_some_and(|value| !is_nothing(value))
 }
 
 async fn ask(context: &Context) -> Result<Authorizations, Fault> {
@@ -317,7 +310,7 @@ async fn list_roles(context: &Context) -> Result<RoleDetails, Fault> {
 mod tests {
     use super::*;
     use aws_sdk_iam::types::{PolicyVersion, Tag};
-    use s3stack_engine::address::Address;
+    use s3stack_engine::value::Map;
 
     fn version(id: &str, document: &str, default: bool) -> PolicyVersion {
         PolicyVersion::builder().version_id(id).document(document).is_default_version(default).build()
@@ -359,26 +352,5 @@ mod tests {
         assert_eq!(role.policies.inline_documents(), BTreeMap::from([("i".to_owned(), Value::Map(Map::new()))]));
         assert_eq!(role.policies.attached, BTreeSet::from(["arn:x".to_owned()]));
         assert_eq!(found.instance_profiles["web"].role, "Reader");
-    }
-
-    #[test]
-    fn only_what_has_a_value_is_worth_a_call() {
-        let question = Question {
-            address: Address::root("iam.policy", "p"),
-            physical_id: "arn".into(),
-            properties: ["tags", "description", "session"].map(str::to_owned).into(),
-            managed: [
-                ("tags".to_owned(), Value::Map(Map::new())),
-                ("description".to_owned(), Value::from("d")),
-                ("other".to_owned(), Value::from("o")),
-            ]
-            .into(),
-            attributes: Map::new(),
-            loss: false,
-            before: Map::new(),
-        };
-        let asked: Vec<_> =
-            ["tags", "description", "session", "other"].into_iter().filter(|name| asks_for(&question, name)).collect();
-        assert_eq!(asked, ["description"]);
     }
 }

@@ -11,8 +11,8 @@ use s3stack_engine::value::{Map, Value};
 
 use super::group::Group;
 use crate::aws::{Operation, Session, rules};
-use crate::resources::iam::holder::{Holder, Kind, PAGE, gone_is_done};
-use crate::resources::iam::members::{text, unless_missing, value};
+use crate::resources::iam::holder::{Holder, Kind, PAGE};
+use crate::resources::members::{gone_is_done, text, unless_missing, value};
 use crate::resources::iam::names::{self, folded};
 use crate::resources::iam::{attachments, inline, sweep};
 use crate::resources::{Context, Create, Delete, Depth, Progress, Provider, Question, Reply, Update};

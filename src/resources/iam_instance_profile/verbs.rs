@@ -9,10 +9,9 @@ use s3stack_engine::value::{Map, Value};
 
 use super::profile::InstanceProfile;
 use crate::aws::{Operation, Session, rules};
-use crate::resources::iam::holder::gone_is_done;
-use crate::resources::iam::members::{text, unless_missing, value};
+use crate::resources::members::{gone_is_done, text, unless_missing, value};
 use crate::resources::iam::names::{self, folded};
-use crate::resources::iam::sweep::{self, Authorizations, asks_for};
+use crate::resources::iam::sweep::{self, Authorizations};
 use crate::resources::iam::tags;
 use crate::resources::{Context, Create, Delete, Depth, Progress, Provider, Question, Reply, Update};
 
@@ -152,7 +151,7 @@ fn told(profile: &AwsInstanceProfile) -> Live {
 /// that tells everything.
 async fn swept(context: &Context, all: &Authorizations, question: &Question) -> Observation {
     match all.instance_profiles.get(&folded(&question.physical_id)) {
-        Some(profile) if !asks_for(question, "tags") => {
+        Some(profile) if !question.asks_for("tags") => {
             Observation::Found(live(&profile.name, &profile.path, &profile.arn, Some(profile.role.clone())))
         }
         _ => point(context, question).await,

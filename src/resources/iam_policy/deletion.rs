@@ -7,8 +7,9 @@ use s3stack_engine::fault::{Fault, FaultKind};
 
 use super::verbs::{delete_version, versions};
 use crate::aws::{Operation, RetryRule, Session, fault, rules};
-use crate::resources::iam::holder::{Holder, Kind, PAGE, gone_is_done};
+use crate::resources::iam::holder::{Holder, Kind, PAGE};
 use crate::resources::iam::names::folded;
+use crate::resources::members::gone_is_done;
 
 /// Without waiting for what was detached to be gone: something may stand in the way that nobody has detached yet.
 const DELETE: Operation = Operation::idempotent("iam", "DeletePolicy").retrying(rules::IAM_DETACH);

@@ -7,8 +7,8 @@ use s3stack_engine::plan::{Live, Observation};
 use s3stack_engine::value::{Map, Value};
 
 use crate::aws::Operation;
-use crate::resources::iam::members::unless_missing;
-use crate::resources::iam::sweep::{self, Authorizations, asks_for};
+use crate::resources::members::unless_missing;
+use crate::resources::iam::sweep::{self, Authorizations};
 use crate::resources::iam::tags::{self, Tags};
 use crate::resources::iam::documents;
 use crate::resources::{Context, Depth, Question};
@@ -109,7 +109,7 @@ async fn point(context: &Context, question: &Question) -> Observation {
 /// Answers from the account in bulk. Tags and descriptions, which that does not tell, take a call of their own.
 async fn swept(context: &Context, all: &Authorizations, question: &Question) -> Observation {
     let Some(policy) = all.policies.get(&question.physical_id) else { return Observation::Missing };
-    let details = match asks_for(question, "tags") || asks_for(question, "description") {
+    let details = match question.asks_for("tags") || question.asks_for("description") {
         false => None,
         true => match get(context, &policy.arn).await {
             Ok(policy) => policy.as_ref().map(details),

@@ -1,7 +1,7 @@
 use s3stack_engine::address::Address;
 use s3stack_engine::value::Value;
 
-use crate::resources::iam::testing::{graph, json, managed, problems};
+use crate::resources::testing::{graph, json, managed, problems};
 
 #[test]
 fn the_arn_is_known_before_the_policy_is_made() {

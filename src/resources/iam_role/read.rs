@@ -11,9 +11,9 @@ use s3stack_engine::value::{Map, Value};
 
 use crate::aws::Operation;
 use crate::resources::iam::holder::{Holder, Kind};
-use crate::resources::iam::members::unless_missing;
+use crate::resources::members::unless_missing;
 use crate::resources::iam::names::folded;
-use crate::resources::iam::sweep::{self, Authorizations, Details, FEW, RoleDetails, asks_for};
+use crate::resources::iam::sweep::{self, Authorizations, Details, FEW, RoleDetails};
 use crate::resources::iam::tags::{self, Tags};
 use crate::resources::iam::{attachments, documents, inline};
 use crate::resources::{Context, Depth, Question};
@@ -134,7 +134,7 @@ async fn swept(context: &Context, all: &Authorizations, questions: &[Question]) 
 }
 
 fn is_detailed(question: &Question) -> bool {
-    asks_for(question, "description") || asks_for(question, "max_session_duration")
+    question.asks_for("description") || question.asks_for("max_session_duration")
 }
 
 async fn swept_one(

@@ -3,7 +3,7 @@ use s3stack_engine::resource::ResourceType as _;
 use s3stack_engine::value::{Map, Value};
 
 use super::{Role, TYPE};
-use crate::resources::iam::testing::{graph, json, managed, problems};
+use crate::resources::testing::{graph, json, managed, problems};
 
 const TRUST: &str = "trust = ['ec2.amazonaws.com']\n";
 

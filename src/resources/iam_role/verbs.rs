@@ -8,8 +8,8 @@ use s3stack_engine::value::{Map, Value};
 
 use super::role::Role;
 use crate::aws::{Operation, Session, rules};
-use crate::resources::iam::members::{text, value};
-use crate::resources::iam::holder::{Holder, Kind, PAGE, gone_is_done};
+use crate::resources::members::{gone_is_done, text, value};
+use crate::resources::iam::holder::{Holder, Kind, PAGE};
 use crate::resources::iam::{attachments, documents, inline, names, tags};
 use crate::resources::{Context, Create, Delete, Depth, Progress, Provider, Question, Reply, Update};
 

@@ -7,8 +7,8 @@ use s3stack_engine::value::{Map, Value};
 use super::groups;
 use crate::aws::{Operation, Session, rules};
 use crate::resources::Delete;
-use crate::resources::iam::holder::{Holder, Kind, gone_is_done};
-use crate::resources::iam::members::{unless_missing, value};
+use crate::resources::iam::holder::{Holder, Kind};
+use crate::resources::members::{gone_is_done, unless_missing, value};
 use crate::resources::iam::attachments;
 
 /// Without waiting for what was detached to be gone: something may stand in the way that nobody has removed yet.

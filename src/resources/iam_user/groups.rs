@@ -11,8 +11,9 @@ use s3stack_engine::value::Value;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::aws::{Operation, Session, rules};
-use crate::resources::iam::holder::{PAGE, gone_is_done};
+use crate::resources::iam::holder::PAGE;
 use crate::resources::iam::names;
+use crate::resources::members::gone_is_done;
 
 const LIST: Operation = Operation::read("iam", "ListGroupsForUser");
 const JOIN: Operation = Operation::idempotent("iam", "AddUserToGroup").retrying(rules::IAM_CHANGE);

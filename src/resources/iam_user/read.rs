@@ -11,7 +11,7 @@ use s3stack_engine::value::{Map, Value};
 use super::groups;
 use crate::aws::Operation;
 use crate::resources::iam::holder::{Holder, Kind};
-use crate::resources::iam::members::unless_missing;
+use crate::resources::members::unless_missing;
 use crate::resources::iam::names::folded;
 use crate::resources::iam::sweep::{self, Authorizations};
 use crate::resources::iam::tags::{self, Tags};

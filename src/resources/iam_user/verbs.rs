@@ -8,8 +8,8 @@ use s3stack_engine::value::{Map, Value};
 use super::user::User;
 use super::{deletion, groups};
 use crate::aws::{Operation, rules};
-use crate::resources::iam::holder::{Holder, Kind, gone_is_done};
-use crate::resources::iam::members::{text, value};
+use crate::resources::iam::holder::{Holder, Kind};
+use crate::resources::members::{gone_is_done, text, value};
 use crate::resources::iam::{attachments, inline, names, tags};
 use crate::resources::{Context, Create, Delete, Depth, Progress, Provider, Question, Reply, Update};
 

@@ -7,6 +7,7 @@ use s3stack_engine::fault::{Fault, FaultKind};
 
 use super::setting::{Target, unbuildable};
 use crate::aws::{Operation, rules};
+use crate::resources::quantities::{grouped, size};
 
 const LIST: Operation = Operation::read("s3", "ListObjectVersions");
 const DELETE: Operation = Operation::idempotent("s3", "DeleteObjects").retrying(rules::BUCKET);
@@ -58,31 +59,6 @@ impl Contents {
         }
         self.markers += page.delete_markers().len() as u64;
     }
-}
-
-/// A number with its thousands apart.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// Bytes in the unit that leaves one to three digits before the point.
-fn size(bytes: u64) -> String {
-    let mut value = bytes as f64;
-    for unit in ["bytes", "KB", "MB", "GB", "TB"] {
-        if value < 1000.0 || unit == "TB" {
-            return if unit == "bytes" { format!("{bytes} bytes") } else { format!("{value:.1} {unit}") };
-        }
-        value /= 1000.0;
-    }
-    format!("{bytes} bytes")
 }
 
 /// Counts what is there, up to some twenty thousand entries.
@@ -222,6 +198,5 @@ mod tests {
         assert_eq!(contents.words(), ["1,204,331 objects", "1 former version", "2.1 GB"]);
         assert_eq!(Contents { objects: 20_000, more: true, ..Contents::default() }.words(), ["more than 20,000 objects"]);
         assert_eq!(Contents::default().words(), [""; 0]);
-        assert_eq!((grouped(999), grouped(1000), size(999)), ("999".into(), "1,000".into(), "999 bytes".into()));
     }
 }

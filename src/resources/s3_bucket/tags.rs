@@ -11,12 +11,10 @@ use s3stack_engine::value::{Map, Value};
 
 use super::setting::{Setting, Target, members, unbuildable, unless_absent};
 use crate::aws::{Operation, rules};
+pub(super) use crate::resources::tags::shown;
 
 const GET: Operation = Operation::read("s3", "GetBucketTagging");
 const PUT: Operation = Operation::idempotent("s3", "PutBucketTagging").retrying(rules::BUCKET_SETTING);
-
-/// The prefixes of tags that are not the stack file's: AWS's own and the mark of the owner.
-const NOT_SHOWN: [&str; 2] = ["aws:", "s3stack:"];
 
 /// The setting.
 pub(super) struct Tags;
@@ -60,12 +58,6 @@ pub(super) async fn all(bucket: &Target<'_>) -> Result<BTreeMap<String, String>,
     };
     let answer = unless_absent(bucket.session.call(GET, send).await, "NoSuchTagSet")?;
     Ok(answer.into_iter().flat_map(|answer| answer.tag_set).map(|tag| (tag.key, tag.value)).collect())
-}
-
-/// The tags that a stack file may speak of.
-pub(super) fn shown(tags: &BTreeMap<String, String>) -> Value {
-    let hidden = |key: &str| NOT_SHOWN.iter().any(|prefix| key.starts_with(prefix));
-    Value::map(tags.iter().filter(|(key, _)| !hidden(key)).map(|(key, value)| (key, Value::from(value.as_str()))))
 }
 
 /// What is held with the wanted tags in it: a null takes a tag away, and what nobody speaks of stays.
@@ -112,11 +104,5 @@ mod tests {
             merged(held, &wanted, &owner),
             tags(&[("aws:cloudformation:stack", "x"), ("Team", "z"), ("Cost", "c"), ("s3stack:id", "l")])
         );
-    }
-
-    #[test]
-    fn marks_and_system_tags_are_not_shown() {
-        let held = tags(&[("aws:x", "1"), ("s3stack:id", "l"), ("awsome", "2")]);
-        assert_eq!(shown(&held), Value::map([("awsome", Value::from("2"))]));
     }
 }

@@ -1,4 +1,4 @@
-//! What the tests of IAM's types share: a stack in memory, evaluated as a plan does it.
+//! What the tests of types share: a stack in memory, evaluated as a plan does it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

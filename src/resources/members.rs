@@ -1,4 +1,4 @@
-//! Members of managed properties, as the SDK wants them.
+//! Members of managed properties as the SDKs want them, and answers that mean "there is none".
 
 use s3stack_engine::fault::{Fault, FaultKind};
 use s3stack_engine::value::{Map, Value};
@@ -21,4 +21,9 @@ pub fn unless_missing<T>(answer: Result<T, Fault>) -> Result<Option<T>, Fault> {
         Err(fault) if fault.kind == FaultKind::NotFound => Ok(None),
         Err(fault) => Err(fault),
     }
+}
+
+/// A deletion of what is not there is done.
+pub fn gone_is_done(answer: Result<(), Fault>) -> Result<(), Fault> {
+    unless_missing(answer).map(drop)
 }
