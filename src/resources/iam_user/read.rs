@@ -11,11 +11,11 @@ use s3stack_engine::value::{Map, Value};
 use super::groups;
 use crate::aws::Operation;
 use crate::resources::iam::holder::{Holder, Kind};
-use crate::resources::members::unless_missing;
 use crate::resources::iam::names::folded;
 use crate::resources::iam::sweep::{self, Authorizations};
 use crate::resources::iam::tags::{self, Tags};
 use crate::resources::iam::{attachments, inline};
+use crate::resources::members::unless_missing;
 use crate::resources::{Context, Depth, Question};
 
 const GET: Operation = Operation::read("iam", "GetUser");
