@@ -154,11 +154,7 @@ static DESCRIPTOR: Descriptor = Descriptor {
 };
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
-    let arn = Attribute {
-        doc: "The ARN, `arn:aws:logs:REGION:ACCOUNT:log-group:NAME`, without the `:*` that policies want.".into(),
-        made_by_aws: false,
-        sensitive: false,
-    };
+    let arn = Attribute::predicted("The ARN, `arn:aws:logs:REGION:ACCOUNT:log-group:NAME`, without the `:*` that policies want.");
     derive::schema::<Properties>(&[("arn", arn)])
         .expect("the properties are of shapes that the model knows, which a test sees to")
 });

@@ -34,7 +34,6 @@ registry! {
     iam_role,
     iam_user,
     logs_group,
-
     s3_bucket,
     s3_object,
 }

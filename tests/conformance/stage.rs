@@ -287,16 +287,18 @@ impl Stage {
 /// More resources than any type reads one by one where it has a bulk call.
 const MANY: usize = 24;
 
-/// Whether two answers say the same of a resource, but for what a bulk answer leaves out.
+/// Whether two answers say the same of a resource, but for what a bulk answer leaves out or only hints at.
 fn alike(kind: &dyn Provider, one: &Observation, other: &Observation) -> bool {
     match (one, other) {
         (Observation::Found(one), Observation::Found(other)) => {
             let same = |name: &String, value: &Value| {
                 other.managed.get(name).is_none_or(|held| kind.equal(&Path::of(name.as_str()), value, held))
             };
+            // A hint may lag, and is confirmed before it counts.
+            let is_hint = one.hint || other.hint;
             one.physical_id == other.physical_id
                 && one.owner == other.owner
-                && one.managed.iter().all(|(name, value)| same(name, value))
+                && (is_hint || one.managed.iter().all(|(name, value)| same(name, value)))
         }
         (one, other) => one == other,
     }

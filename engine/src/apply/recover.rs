@@ -260,7 +260,9 @@ fn fold_creation(state: &mut State, pending: &Pending, live: &Live, circumstance
         Some(known) if known.physical_id == id => {
             // A value that was confirmed since, and that the creation had tried too, is there whichever came last.
             for (name, tried) in &mut instance.managed {
-                if let Some(known) = known.managed.get(name).filter(|known| pending.instance.managed.get(name) == Some(*known)) {
+                if let Some(known) =
+                    known.managed.get(name).filter(|known| pending.instance.managed.get(name) == Some(*known))
+                {
                     tried.clone_from(known);
                 }
             }

@@ -88,7 +88,8 @@ fn makes(change: &Change) -> bool {
 /// path is part of its ARN, but its name alone must be unique.
 fn has_same_name(kind: &dyn ResourceType, node: &Node, instance: &Instance) -> bool {
     let naming = kind.descriptor().naming.filter(|naming| !matches!(naming.scope, NameScope::Parent(_)));
-    naming.is_some_and(|naming| instance.attributes.get(naming.property) == Some(node.resource.property(naming.property)))
+    naming
+        .is_some_and(|naming| instance.attributes.get(naming.property) == Some(node.resource.property(naming.property)))
 }
 
 struct Planner<'a> {

@@ -5,6 +5,7 @@ pub mod decide;
 pub mod model;
 pub mod moves;
 pub mod questions;
+pub mod replacements;
 
 pub use decide::{Inputs, plan};
 pub use model::*;

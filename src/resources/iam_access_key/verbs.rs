@@ -114,7 +114,7 @@ impl Provider for AccessKey {
         }
         let (own, path) = (wanted.own.clone(), wanted.path.to_owned());
         let (id, digest, set) = (id.to_owned(), digest.map(str::to_owned), wanted.set.clone());
-        edit(context, wanted.own, &path.clone(), move |file| {
+        edit(context, wanted.own, &id.clone(), &path.clone(), move |file| {
             Wanted { own: &own, path: &path, set: &set }.remove(file, &id, digest.as_deref());
         })
         .await
@@ -241,16 +241,16 @@ impl AccessKey {
         let texts = wanted.texts(id, secret.as_deref())?;
         let gone: Vec<String> =
             wanted.set.iter().filter(|(_, line)| line.is_null()).map(|(name, _)| name.clone()).collect();
-        edit(context, wanted.own, wanted.path, move |file| {
+        edit(context, wanted.own, id, wanted.path, move |file| {
             gone.iter().for_each(|name| file.remove(name));
             texts.iter().for_each(|(name, text)| file.set(name, text));
         })
         .await?;
         if old.path != wanted.path && file.is_some() {
             let (own, path, set) = (old.own.clone(), old.path.to_owned(), old.set.clone());
-            let (id, digest) = (id.to_owned(), digest.map(str::to_owned));
-            edit(context, old.own, old.path, move |file| {
-                Wanted { own: &own, path: &path, set: &set }.remove(file, &id, digest.as_deref());
+            let (key, digest) = (id.to_owned(), digest.map(str::to_owned));
+            edit(context, old.own, id, old.path, move |file| {
+                Wanted { own: &own, path: &path, set: &set }.remove(file, &key, digest.as_deref());
             })
             .await?;
         }
@@ -365,13 +365,15 @@ async fn load(context: &Context, path: &str) -> Result<Option<EnvText>, Fault> {
     blocking(move || env_file::read(&folder, &path)).await?.map_err(|error| fault(&error))
 }
 
+/// Edits the file for the sake of one key: an old one may be taken out while its successor is written.
 async fn edit(
     context: &Context,
     own: &Address,
+    id: &str,
     path: &str,
     change: impl FnOnce(&mut EnvText) + Send + 'static,
 ) -> Result<(), Fault> {
-    let (folder, path, owner) = (context.folder.clone(), path.to_owned(), own.to_string());
+    let (folder, path, owner) = (context.folder.clone(), path.to_owned(), format!("{own} {id}"));
     blocking(move || env_file::commit(&folder, &path, &owner, change)).await?.map_err(|error| fault(&error))
 }
 
