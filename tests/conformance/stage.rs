@@ -228,8 +228,9 @@ impl Stage {
         let ran = self.succeed(folder, goal).await?;
         let (deployment, again) = self.plan(folder, goal).await.map_err(told).context("in the second plan")?;
         ensure!(again.plan.unplanned.is_empty(), "the second plan is not whole: {:?}", again.plan.unplanned);
-        ensure!(again.plan.is_empty(), "the second plan is not empty: {}", summary_of(&again.plan));
-        ensure!(is_nothing(&deployment, &again), "the second plan would write the state: {:?}", again.recovered);
+        let recovered: Vec<_> = again.recovered.iter().map(|recovered| recovered.what.as_str()).collect();
+        ensure!(again.plan.is_empty(), "the second plan is not empty: {}\n  {recovered:?}", summary_of(&again.plan));
+        ensure!(is_nothing(&deployment, &again), "the second plan would write the state: {recovered:?}");
         let written = writes(&deployment.cloud.clients.calls());
         let written: Vec<_> = written.iter().filter(|action| !action.starts_with("sts:")).collect();
         ensure!(written.is_empty(), "an empty plan made writing calls: {written:?}");
