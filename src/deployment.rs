@@ -14,7 +14,7 @@ use s3stack_engine::plan::decide::{first_questions, follow_up, remade};
 use s3stack_engine::plan::questions::Question;
 use s3stack_engine::plan::{self, Observation, Plan, replacements};
 use s3stack_engine::resource::{Facts, Identity};
-use s3stack_engine::state::{Run, State};
+use s3stack_engine::state::{Run, State, StateError};
 use s3stack_engine::value::{Map, Value};
 use tokio::sync::watch;
 
@@ -23,7 +23,7 @@ use crate::backend::clock::SystemClock;
 use crate::backend::file::FileStore;
 use crate::backend::lease::{Claim, Keeper};
 use crate::backend::s3::S3Store;
-use crate::backend::{Condition, Document, Store};
+use crate::backend::{Condition, Document, Store, StoreError};
 use crate::cloud::{Cloud, provider};
 use crate::driver::{Persistence, drive};
 use crate::error::Error;
@@ -70,6 +70,16 @@ pub struct Deployment {
     pub condition: Condition,
     files: Folder,
     local: bool,
+    reading: Reading,
+}
+
+/// What becomes of a state that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// It is an error.
+    Strict,
+    /// It counts as an empty one, and what is written next takes its place: for putting an earlier one back.
+    Repair,
 }
 
 /// A plan with what it was made from.
@@ -133,6 +143,11 @@ impl Planned {
 impl Deployment {
     /// Finds out who the caller is, checks the guards, and reads the state. Takes no lock and writes nothing.
     pub async fn open(project: Project, reach: &Reach) -> Result<Self, Error> {
+        Self::open_reading(project, reach, Reading::Strict).await
+    }
+
+    /// [`Self::open`], with a choice about a state that cannot be read.
+    pub async fn open_reading(project: Project, reach: &Reach, reading: Reading) -> Result<Self, Error> {
         let local = reach.is_local();
         let clients = Clients::load(reach.settings(project.settings.region.clone())).await?;
         let caller = clients.caller_identity().await.map_err(Error::fault("finding out who the caller is"))?;
@@ -156,10 +171,10 @@ impl Deployment {
             environment: project.environment.clone(),
         };
         let store = store(&project, &facts, &clients, reach).await?;
-        let (state, condition) = read_state(&project, store.as_ref(), &facts, local).await?;
+        let (state, condition) = read_state(&project, store.as_ref(), &facts, local, reading).await?;
         let files = Folder::new(&project.folder);
         let cloud = Cloud::new(clients, facts, state.lineage.clone(), project.folder.clone());
-        Ok(Self { project, cloud, store, state, condition, files, local })
+        Ok(Self { project, cloud, store, state, condition, files, local, reading })
     }
 
     /// Goes on under the mark that a plan of a stack without state was saved with. A stack that has a state keeps its own.
@@ -173,7 +188,7 @@ impl Deployment {
     /// Reads the state anew: after the lease was taken, what was read before may be old.
     pub async fn refresh_state(&mut self) -> Result<(), Error> {
         let (mut state, condition) =
-            read_state(&self.project, self.store.as_ref(), &self.cloud.facts, self.local).await?;
+            read_state(&self.project, self.store.as_ref(), &self.cloud.facts, self.local, self.reading).await?;
         if condition == Condition::Absent {
             // Still a stack without state: the mark that was chosen for it stays.
             state.lineage.clone_from(&self.state.lineage);
@@ -440,16 +455,23 @@ async fn read_state(
     store: &dyn Store,
     facts: &Facts,
     local: bool,
+    reading: Reading,
 ) -> Result<(State, Condition), Error> {
     let id = project.settings.id.clone().filter(|_| !local);
-    let Some(stored) = store.read(Document::State).await? else {
-        let lineage = id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
-        return Ok((
-            State::new(lineage, project.settings.name.clone(), project.environment.clone()),
-            Condition::Absent,
-        ));
+    let lineage = || id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+    let empty = || State::new(lineage(), project.settings.name.clone(), project.environment.clone());
+    let stored = match store.read(Document::State).await {
+        Err(StoreError::Vanished { .. }) if reading == Reading::Repair => None,
+        stored => stored?,
     };
-    let state = State::from_json(&stored.bytes).map_err(|source| Error::State { place: store.place(), source })?;
+    let Some(stored) = stored else { return Ok((empty(), Condition::Absent)) };
+    let state = match State::from_json(&stored.bytes) {
+        // One of a newer version is whole, only not for us.
+        Err(error) if reading == Reading::Repair && !matches!(error, StateError::Newer { .. }) => {
+            return Ok((empty(), Condition::Unchanged(stored.version)));
+        }
+        state => state.map_err(|source| Error::State { place: store.place(), source })?,
+    };
     let refuse = |message: String, help: &str| Err(Error::refused("S3S-G2", message, help));
     if state.stack != project.settings.name || state.environment != project.environment {
         return refuse(

@@ -142,19 +142,7 @@ impl FileStore {
         let _writing = self.lock_for_writing()?;
         make_folder(&self.history_folder())?;
         let target = self.kept_path(serial, keep);
-        // The state itself is never written in place, so a link to it stays what it is, and costs no second copy.
-        let state = self.document_path(Document::State);
-        let is_the_state = self.read_document(Document::State)?.is_some_and(|stored| stored.bytes == bytes);
-        let link = self.history_folder().join(format!("{TEMPORARY}{serial}.link"));
-        if is_the_state && std::fs::hard_link(&state, &link).is_ok() {
-            std::fs::rename(&link, &target).map_err(failed("write", &target))?;
-            // Renaming one name of a file over another of its names does nothing and leaves both.
-            match std::fs::remove_file(&link) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed("delete", &link)(error)),
-                _ => {}
-            }
-            return sync_folder(&self.history_folder());
-        }
+        // A copy, and no link to the state: what damages that file must leave the way back whole.
         replace(&target, bytes)
     }
 

@@ -76,6 +76,18 @@ impl Holder {
     }
 }
 
+impl Holder {
+    /// Who it was, in words for whoever takes over.
+    pub fn was(&self) -> String {
+        match &self.document {
+            Ok(LeaseDocument { owner, command, acquired_at, .. }) => {
+                format!("{owner}, who began `{command}` at {acquired_at}")
+            }
+            Err(_) => format!("whoever held {}", self.place),
+        }
+    }
+}
+
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.document {

@@ -99,7 +99,7 @@ pub async fn carry_out(mut deployment: Deployment, order: Order<'_>, ui: &mut Ui
     // From here on a signal must not end the program: whoever comes next would wait for the lease's age.
     let signals = Signals::listen(ui.progress_note());
     if let Some(dead) = keeper.taken_over() {
-        ui.note(&format!("took over from a run that died: {dead}"));
+        ui.note(&format!("took over from a run that died: {}", dead.was()));
     }
     let keeper = Arc::new(keeper);
     let result = under_lease(&mut deployment, &order, &keeper, &signals, ui).await;

@@ -6,10 +6,10 @@ use clap::Subcommand;
 use s3stack_engine::address::Address;
 use s3stack_engine::state::State;
 
-use super::run::open;
+use super::run::{open, open_project, reach};
 use crate::backend::{Document, Keep};
 use crate::cli::{Global, StackPath};
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, Reading};
 use crate::error::Error;
 use crate::ui::Ui;
 
@@ -74,7 +74,7 @@ pub async fn run(global: &Global, command: Command, ui: &mut Ui) -> Result<u8, E
             ui.data(&format!("{}\n", String::from_utf8_lossy(&bytes)));
         }
         Command::History(stack) => {
-            let deployment = open(global, &stack.path, ui).await?;
+            let deployment = open_for_repair(global, &stack, ui).await?;
             let serials = deployment.store.history().await?;
             serials.iter().for_each(|serial| ui.data(&format!("{serial}\n")));
         }
@@ -93,7 +93,7 @@ pub async fn run(global: &Global, command: Command, ui: &mut Ui) -> Result<u8, E
             ui.note(&format!("{from} is {to} now"));
         }
         Command::Restore { serial, stack } => {
-            let deployment = open_for_restore(global, &stack, ui).await?;
+            let deployment = open_for_repair(global, &stack, ui).await?;
             restore(deployment, serial).await?;
             ui.note(&format!("put serial {serial} back; look at `s3stack plan` before the next apply"));
         }
@@ -101,8 +101,11 @@ pub async fn run(global: &Global, command: Command, ui: &mut Ui) -> Result<u8, E
     Ok(0)
 }
 
-async fn open_for_restore(global: &Global, stack: &StackPath, ui: &mut Ui) -> Result<Deployment, Error> {
-    open(global, &stack.path, ui).await
+/// A stack whose state may be damaged or gone: that is when history is needed.
+async fn open_for_repair(global: &Global, stack: &StackPath, ui: &mut Ui) -> Result<Deployment, Error> {
+    let project = open_project(global, &stack.path, ui)?;
+    let reach = reach(global, &project.folder, ui).await?;
+    Deployment::open_reading(project, &reach, Reading::Repair).await
 }
 
 fn unknown(address: &Address, state: &State) -> Error {
@@ -179,7 +182,9 @@ async fn restore(mut deployment: Deployment, serial: u64) -> Result<(), Error> {
             )
         })?;
         let mut state = State::from_json(&kept).map_err(|source| Error::State { place, source })?;
-        state.serial = deployment.state.serial.max(state.serial);
+        // No serial is used twice, even if the one of a damaged state cannot be read.
+        let newest = deployment.store.history().await?.into_iter().max().unwrap_or_default();
+        state.serial = deployment.state.serial.max(state.serial).max(newest);
         write(&deployment, state).await
     }
     .await;

@@ -19,7 +19,7 @@ pub struct Arguments {
 pub async fn run(global: &Global, arguments: Arguments, ui: &mut Ui) -> Result<u8, Error> {
     let deployment = open(global, &arguments.stack.path, ui).await?;
     match lease::unlock(deployment.store.as_ref()).await? {
-        Some(holder) => ui.note(&format!("removed: {holder}")),
+        Some(holder) => ui.note(&format!("removed the lease of {}", holder.was())),
         None => ui.note(&format!("nobody holds {}", deployment.store.place())),
     }
     Ok(0)

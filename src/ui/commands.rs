@@ -77,7 +77,10 @@ impl Ui {
                     let event = Event::Recovered { address: address.clone(), what: what.clone() };
                     self.event(&json::apply_event(&event));
                 }
-                _ => self.note(&format!("{}: found after an earlier run: {what}", values::address(address))),
+                _ => {
+                    let what = what.strip_prefix(&format!("{address} ")).unwrap_or(what);
+                    self.note(&format!("{}: found after an earlier run: {what}", values::address(address)));
+                }
             }
         }
     }

@@ -220,6 +220,7 @@ fn line(event: &Event) -> Option<(Importance, String)> {
             (Importance::Failure, format!("state: not written, will be tried again: {}", plain(why)))
         }
         Event::Recovered { address, what } => {
+            let what = what.strip_prefix(&format!("{address} ")).unwrap_or(what);
             (Importance::Normal, format!("{}: found after an earlier run: {}", name(address), plain(what)))
         }
         Event::Stopping => (Importance::Normal, "stopping: what is in flight is finished and recorded".into()),

@@ -8,11 +8,7 @@ pub const EXCUSED: &[(&str, &str, &str)] = &[];
 
 /// Optional properties of base fixtures that cannot be taken out alone: type, property, reason.
 pub const NOT_RESET: &[(&str, &str, &str)] = &[
-    (
-        "iam.policy",
-        "statements",
-        "a policy without statements is none; its fixture's grants are not enough in IAM's eyes",
-    ),
+    ("iam.policy", "statements", "AWS takes no policy that says nothing"),
     ("s3.object", "content", "an object needs one of content, source and folder"),
 ];
 
@@ -25,15 +21,10 @@ pub const NOT_DRIFTING: &[(&str, &str, &str)] =
 
 /// Declared actions that only come into play when something else is there: type, verb, action, reason.
 pub const CONDITIONAL: &[(&str, Part, &str, &str)] = &[
-    ("iam.access_key", Part::Create, "iam:DeleteAccessKey", NO_ROOM),
-    ("iam.access_key", Part::Create, "iam:GetAccessKeyLastUsed", NO_ROOM),
-    ("iam.access_key", Part::Create, "iam:UpdateAccessKey", "only for a key that is made inactive"),
-    (
-        "iam.access_key",
-        Part::Read,
-        "iam:GetAccessKeyLastUsed",
-        "only for a key that a run which was killed may have made",
-    ),
+    ("iam.access_key", Part::Read, "iam:GetAccessKeyLastUsed", KEYS),
+    ("iam.access_key", Part::Create, "iam:GetAccessKeyLastUsed", KEYS),
+    ("iam.access_key", Part::Create, "iam:UpdateAccessKey", KEYS),
+    ("iam.access_key", Part::Create, "iam:DeleteAccessKey", KEYS),
     ("iam.group", Part::Delete, "iam:ListAttachedGroupPolicies", ATTACHED),
     ("iam.group", Part::Delete, "iam:ListGroupPolicies", ATTACHED),
     ("iam.group", Part::Delete, "iam:RemoveUserFromGroup", ATTACHED),
@@ -55,28 +46,27 @@ pub const CONDITIONAL: &[(&str, Part, &str, &str)] = &[
     ("iam.role", Part::Delete, "iam:ListInstanceProfilesForRole", ATTACHED),
     ("iam.role", Part::Delete, "iam:ListRolePolicies", ATTACHED),
     ("iam.role", Part::Delete, "iam:RemoveRoleFromInstanceProfile", ATTACHED),
-    ("iam.user", Part::Create, "iam:PutUserPermissionsBoundary", IMPLIED),
+    ("logs.group", Part::Create, "logs:TagResource", IMPLIED),
+    ("logs.group", Part::Update, "logs:AssociateKmsKey", NO_KEYS),
+    ("logs.group", Part::Update, "logs:DisassociateKmsKey", NO_KEYS),
     ("iam.user", Part::Create, "iam:TagUser", IMPLIED),
+    ("iam.user", Part::Create, "iam:PutUserPermissionsBoundary", IMPLIED),
     ("iam.user", Part::Delete, "iam:ListAttachedUserPolicies", ATTACHED),
     ("iam.user", Part::Delete, "iam:ListUserPolicies", ATTACHED),
     ("iam.user", Part::Delete, "iam:ListGroupsForUser", ATTACHED),
-    ("iam.user", Part::Delete, "iam:ListAccessKeys", ATTACHED),
-    ("iam.user", Part::Delete, "iam:UpdateAccessKey", ATTACHED),
-    ("iam.user", Part::Delete, "iam:DeleteAccessKey", ATTACHED),
-    ("iam.user", Part::Delete, "iam:GetLoginProfile", ATTACHED),
-    ("iam.user", Part::Delete, "iam:DeleteLoginProfile", ATTACHED),
-    ("iam.user", Part::Delete, "iam:ListMFADevices", ATTACHED),
-    ("iam.user", Part::Delete, "iam:DeactivateMFADevice", ATTACHED),
-    ("iam.user", Part::Delete, "iam:DeleteVirtualMFADevice", ATTACHED),
-    ("iam.user", Part::Delete, "iam:ListSigningCertificates", ATTACHED),
-    ("iam.user", Part::Delete, "iam:DeleteSigningCertificate", ATTACHED),
-    ("iam.user", Part::Delete, "iam:ListSSHPublicKeys", ATTACHED),
-    ("iam.user", Part::Delete, "iam:DeleteSSHPublicKey", ATTACHED),
-    ("iam.user", Part::Delete, "iam:ListServiceSpecificCredentials", ATTACHED),
-    ("iam.user", Part::Delete, "iam:DeleteServiceSpecificCredential", ATTACHED),
-    ("logs.group", Part::Create, "logs:TagResource", IMPLIED),
-    ("logs.group", Part::Update, "logs:AssociateKmsKey", KEY),
-    ("logs.group", Part::Update, "logs:DisassociateKmsKey", KEY),
+    ("iam.user", Part::Delete, "iam:ListAccessKeys", CREDENTIALS),
+    ("iam.user", Part::Delete, "iam:DeleteAccessKey", CREDENTIALS),
+    ("iam.user", Part::Delete, "iam:GetLoginProfile", CREDENTIALS),
+    ("iam.user", Part::Delete, "iam:DeleteLoginProfile", CREDENTIALS),
+    ("iam.user", Part::Delete, "iam:ListMFADevices", CREDENTIALS),
+    ("iam.user", Part::Delete, "iam:DeactivateMFADevice", CREDENTIALS),
+    ("iam.user", Part::Delete, "iam:DeleteVirtualMFADevice", CREDENTIALS),
+    ("iam.user", Part::Delete, "iam:ListSigningCertificates", CREDENTIALS),
+    ("iam.user", Part::Delete, "iam:DeleteSigningCertificate", CREDENTIALS),
+    ("iam.user", Part::Delete, "iam:ListSSHPublicKeys", CREDENTIALS),
+    ("iam.user", Part::Delete, "iam:DeleteSSHPublicKey", CREDENTIALS),
+    ("iam.user", Part::Delete, "iam:ListServiceSpecificCredentials", CREDENTIALS),
+    ("iam.user", Part::Delete, "iam:DeleteServiceSpecificCredential", CREDENTIALS),
     ("s3.bucket", Part::Create, "s3:PutBucketOwnershipControls", IMPLIED),
     ("s3.bucket", Part::Create, "s3:TagResource", IMPLIED),
     ("s3.bucket", Part::Delete, "s3:AbortMultipartUpload", FULL),
@@ -94,18 +84,19 @@ pub const CONDITIONAL: &[(&str, Part, &str, &str)] = &[
     ("s3.object", Part::Create, "s3:GetObject", "only where an object is there already; tests/s3 has that"),
     ("s3.object", Part::Create, "s3:PutObjectTagging", IMPLIED),
     ("s3.object", Part::Update, "s3:AbortMultipartUpload", LARGE),
-    ("s3.object", Part::Update, "s3:DeleteObject", FOLDER),
-    ("s3.object", Part::Update, "s3:GetObject", FOLDER),
+    ("s3.object", Part::Update, "s3:DeleteObject", "only for files that went out of a folder; tests/s3 has that"),
+    ("s3.object", Part::Update, "s3:GetObject", "only for files that came into a folder; tests/s3 has that"),
 ];
 
 const IMPLIED: &str = "AWS asks for it with another call: what is made, tagged or passed in one";
 const ATTACHED: &str =
     "only where AWS refuses, because something that state does not know is attached; tests/iam has that";
-const NO_ROOM: &str = "only where the user has two keys already, of which the one that is replaced is unused";
+const KEYS: &str = "only where a creation was cut short, the user has two keys or the key shall not work; tests/access_key.rs has that";
+const CREDENTIALS: &str = "only where somebody gave the user something to log in with; tests/access_key.rs has access keys, \
+                           the emulator lacks certificates, SSH keys and credentials of services";
 const MANY_VERSIONS: &str = "only where a policy has several versions; tests/iam has that";
 const FULL: &str = "only for a bucket that is not empty; tests/s3 has that";
-const FOLDER: &str = "only for a folder of files; tests/s3 has that";
-const KEY: &str = "only with a KMS key, which no registered type makes yet";
+const NO_KEYS: &str = "the emulator gives no log group another key; the type's own tests have that";
 const LARGE: &str = "only for files that are uploaded in parts; tests/s3 has that";
 
 /// Types of which an account cannot list the resources: type, reason.

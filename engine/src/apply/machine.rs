@@ -349,6 +349,10 @@ impl<'a> Apply<'a> {
         if self.calls.len() < self.options.parallelism.max(1)
             && let Some((token, request)) = self.inherited.pop_first()
         {
+            // Asked with the state of now: what this run made is not what an earlier one left behind.
+            let state = &self.record.state;
+            let entry = state.pending.iter().find(|pending| pending.token == token);
+            let request = entry.map_or(request, |pending| recover::question(state, pending));
             return Some(self.start(Call::Inherited(token), request));
         }
         Some(self.write_or_wait(false))
@@ -366,11 +370,20 @@ impl<'a> Apply<'a> {
             std::mem::take(&mut self.record.state.pending).into_iter().partition(|pending| pending.run == run);
         self.record.state.pending = others;
         let circumstances = Circumstances { registry: self.options.registry, wall: self.wall, taken_over: false };
-        let (mut folded, recovered) = recover::fold(&self.record.state, &answers, circumstances);
+        let before = self.record.state.clone();
+        let (mut folded, recovered) = recover::fold(&before, &answers, circumstances);
         folded.pending.extend(own);
         self.record.state = folded;
         self.changed();
-        for recovered in recovered {
+        let known = |state: &State, address: &Address| {
+            let id = state.instances.get(address).map(|instance| instance.physical_id.clone());
+            (id, state.deposed.iter().filter(|deposed| deposed.address == *address).count())
+        };
+        // That nothing came after is the rule, and no news.
+        let news = recovered
+            .into_iter()
+            .filter(|one| one.stays || known(&before, &one.address) != known(&self.record.state, &one.address));
+        for recovered in news {
             self.events.push(Event::Recovered { address: recovered.address, what: recovered.what });
         }
     }

@@ -114,15 +114,31 @@ impl User<'_> {
         self.session.call(UPDATE, send).await.map(drop)
     }
 
+    /// Makes a key inactive; one that is gone is success.
+    ///
+    /// # Errors
+    /// A call failed.
+    pub async fn deactivate(self, id: &str) -> Result<(), Fault> {
+        match self.set_active(id, false).await {
+            Err(fault) if fault.kind == FaultKind::NotFound => Ok(()),
+            answer => answer,
+        }
+    }
+
     /// Makes a key inactive and deletes it; one that is gone is success.
     ///
     /// # Errors
     /// A call failed.
     pub async fn delete(self, id: &str) -> Result<(), Fault> {
-        match self.set_active(id, false).await {
-            Err(fault) if fault.kind == FaultKind::NotFound => return Ok(()),
-            answer => answer?,
-        }
+        self.deactivate(id).await?;
+        self.delete_inactive(id).await
+    }
+
+    /// Deletes a key that nobody can use any more; one that is gone is success.
+    ///
+    /// # Errors
+    /// A call failed.
+    pub async fn delete_inactive(self, id: &str) -> Result<(), Fault> {
         let iam = self.session.iam();
         let send = || iam.delete_access_key().user_name(self.name).access_key_id(id).send();
         match self.session.call(DELETE, send).await {

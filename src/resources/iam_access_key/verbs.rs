@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use s3stack_engine::address::Address;
+use s3stack_engine::apply::recover::ELSEWHERE;
 use s3stack_engine::fault::{Fault, FaultKind};
 use s3stack_engine::plan::{Live, Observation};
 use s3stack_engine::value::{Map, Value};
@@ -103,22 +103,32 @@ impl Provider for AccessKey {
     async fn delete(&self, context: &Context, delete: &Delete) -> Result<(), Fault> {
         let name = text(&delete.managed, "user").ok_or_else(unknown_user)?;
         let id = delete.physical_id.as_str();
-        User { session: &context.session, name }.delete(id).await?;
-        let Some(wanted) = Wanted::of(&delete.address, &delete.managed) else { return Ok(()) };
-        let digest = text(&delete.attributes, "secret_digest");
-        let Some(mut file) = load(context, wanted.path).await? else { return Ok(()) };
-        let before = file.clone();
-        wanted.remove(&mut file, id, digest);
-        if file == before {
-            return Ok(());
+        let user = User { session: &context.session, name };
+        // The file before the key: a run that is cut short between the two leaves a key that the next one finds, and
+        // not lines that nobody looks for any more. From the first call on the secret is of no use.
+        user.deactivate(id).await?;
+        if let Some(wanted) = Wanted::of(&delete.address, &delete.managed) {
+            forget_lines(context, wanted, id, text(&delete.attributes, "secret_digest")).await?;
         }
-        let (own, path) = (wanted.own.clone(), wanted.path.to_owned());
-        let (id, digest, set) = (id.to_owned(), digest.map(str::to_owned), wanted.set.clone());
-        edit(context, wanted.own, &id.clone(), &path.clone(), move |file| {
-            Wanted { own: &own, path: &path, set: &set }.remove(file, &id, digest.as_deref());
-        })
-        .await
+        user.delete_inactive(id).await
     }
+}
+
+/// Takes a key's lines out of its file.
+async fn forget_lines(context: &Context, wanted: Wanted<'_>, id: &str, digest: Option<&str>) -> Result<(), Fault> {
+    let Some(mut file) = load(context, wanted.path).await? else { return Ok(()) };
+    let before = file.clone();
+    wanted.remove(&mut file, id, digest);
+    if file == before {
+        return Ok(());
+    }
+    let (own, path, set) = (wanted.own.clone(), wanted.path.to_owned(), wanted.set.clone());
+    let (id, digest) = (id.to_owned(), digest.map(str::to_owned));
+    // Once more, on what is there under the lock: another key may have been written meanwhile.
+    edit(context, wanted.path, move |file| {
+        Wanted { own: &own, path: &path, set: &set }.remove(file, &id, digest.as_deref());
+    })
+    .await
 }
 
 impl AccessKey {
@@ -138,7 +148,7 @@ impl AccessKey {
         let Some(key) = keys.iter().find(|key| key.id == question.physical_id) else {
             return Ok(Observation::Missing);
         };
-        let mut live = live(user, key);
+        let mut live = live(user, key, question);
         live.hint = depth == Depth::Sweep;
         if let Some(wanted) = wanted.filter(|_| question.properties.contains("env_file")) {
             let file = load(context, wanted.path).await?;
@@ -179,9 +189,11 @@ impl AccessKey {
         let Some(before) = question.before.get(KEYS).and_then(Value::as_list) else {
             return Ok(Observation::Missing);
         };
+        // What state has is no leftover: the same run may have made it after an earlier one was cut short.
+        let stated = question.before.get(ELSEWHERE).and_then(Value::as_list).unwrap_or_default();
         let is_new = |key: &&Key| {
             let made = self.made();
-            !before.iter().any(|id| id.as_str() == Some(&key.id))
+            !before.iter().chain(stated).any(|id| id.as_str() == Some(&key.id))
                 && made.get(&key.id).is_none_or(|address| *address == question.address)
         };
         let mut new: Vec<&Key> = keys.iter().filter(is_new).collect();
@@ -190,7 +202,7 @@ impl AccessKey {
             let file = load(context, wanted.path).await?;
             for key in &new {
                 if let Ok(secret) = wanted.secret(file.as_ref(), &key.id, None) {
-                    let mut live = live(user, key);
+                    let mut live = live(user, key, question);
                     live.attributes = attributes(&key.id, Some(&secret));
                     live.attributes.insert("kept_at".to_owned(), here(&context.folder).into());
                     let set = wanted.live(file.as_ref(), &key.id, Some(&secret));
@@ -204,7 +216,7 @@ impl AccessKey {
         }
         for key in new {
             if user.is_unused(&key.id).await? {
-                let mut live = live(user, key);
+                let mut live = live(user, key, question);
                 let copy = "lost: the creation was cut short before the file was written";
                 live.managed.insert("secret_copy".to_owned(), copy.into());
                 return Ok(Observation::Found(live));
@@ -241,18 +253,13 @@ impl AccessKey {
         let texts = wanted.texts(id, secret.as_deref())?;
         let gone: Vec<String> =
             wanted.set.iter().filter(|(_, line)| line.is_null()).map(|(name, _)| name.clone()).collect();
-        edit(context, wanted.own, id, wanted.path, move |file| {
+        edit(context, wanted.path, move |file| {
             gone.iter().for_each(|name| file.remove(name));
             texts.iter().for_each(|(name, text)| file.set(name, text));
         })
         .await?;
-        if old.path != wanted.path && file.is_some() {
-            let (own, path, set) = (old.own.clone(), old.path.to_owned(), old.set.clone());
-            let (key, digest) = (id.to_owned(), digest.map(str::to_owned));
-            edit(context, old.own, id, old.path, move |file| {
-                Wanted { own: &own, path: &path, set: &set }.remove(file, &key, digest.as_deref());
-            })
-            .await?;
+        if old.path != wanted.path {
+            forget_lines(context, old, id, digest).await?;
         }
         let mut learned = attributes(id, secret.as_deref());
         learned.insert("kept_at".to_owned(), here(&context.folder).into());
@@ -260,10 +267,15 @@ impl AccessKey {
     }
 }
 
-fn live(user: User<'_>, key: &Key) -> Live {
+fn live(user: User<'_>, key: &Key, question: &Question) -> Live {
+    let mut managed = Map::from([("user".to_owned(), user.name.into()), ("active".to_owned(), key.active.into())]);
+    // AWS knows nothing of it: a key has the word that it was made with.
+    if let Some(rotate) = question.managed.get("rotate") {
+        managed.insert("rotate".to_owned(), rotate.clone());
+    }
     Live {
         physical_id: key.id.clone(),
-        managed: Map::from([("user".to_owned(), user.name.into()), ("active".to_owned(), key.active.into())]),
+        managed,
         attributes: attributes(&key.id, None),
         owner: None,
         loss: Vec::new(),
@@ -299,10 +311,8 @@ async fn make_room(user: User<'_>, keys: &[Key], replaced: Option<&str>) -> Resu
     {
         return user.delete(&old.id).await;
     }
-    let shown: Vec<String> = keys
-        .iter()
-        .map(|key| format!("{} ({})", key.id, if key.active { "active" } else { "inactive" }))
-        .collect();
+    let shown: Vec<String> =
+        keys.iter().map(|key| format!("{} ({})", key.id, if key.active { "active" } else { "inactive" })).collect();
     let message = format!(
         "user {} has {} access keys already, {}, and AWS allows no more: find out which one nobody uses (aws iam \
          get-access-key-last-used --access-key-id ID), delete it (aws iam delete-access-key --user-name {} \
@@ -330,8 +340,8 @@ async fn take_back(user: User<'_>, id: &str, error: &EnvFileError, progress: &dy
 }
 
 async fn prepare(context: &Context, wanted: Wanted<'_>) -> Result<Prepared, Fault> {
-    let (folder, path, owner) = (context.folder.clone(), wanted.path.to_owned(), wanted.own.to_string());
-    blocking(move || env_file::prepare(&folder, &path, &owner)).await?.map_err(|error| fault(&error))
+    let (folder, path) = (context.folder.clone(), wanted.path.to_owned());
+    blocking(move || env_file::prepare(&folder, &path)).await?.map_err(|error| fault(&error))
 }
 
 /// Puts a new key's lines into the file. `known` are the keys that the user has besides.
@@ -365,21 +375,15 @@ async fn load(context: &Context, path: &str) -> Result<Option<EnvText>, Fault> {
     blocking(move || env_file::read(&folder, &path)).await?.map_err(|error| fault(&error))
 }
 
-/// Edits the file for the sake of one key: an old one may be taken out while its successor is written.
-async fn edit(
-    context: &Context,
-    own: &Address,
-    id: &str,
-    path: &str,
-    change: impl FnOnce(&mut EnvText) + Send + 'static,
-) -> Result<(), Fault> {
-    let (folder, path, owner) = (context.folder.clone(), path.to_owned(), format!("{own} {id}"));
-    blocking(move || env_file::commit(&folder, &path, &owner, change)).await?.map_err(|error| fault(&error))
+async fn edit(context: &Context, path: &str, change: impl FnOnce(&mut EnvText) + Send + 'static) -> Result<(), Fault> {
+    let (folder, path) = (context.folder.clone(), path.to_owned());
+    blocking(move || env_file::commit(&folder, &path, change)).await?.map_err(|error| fault(&error))
 }
 
 /// File work, where it may block. It goes on to its end even if the caller stops waiting.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
-    let stopped = |error| Fault::local(FaultKind::Uncertain, "env_file", format!("{error}; this is a fault of s3stack"));
+    let stopped =
+        |error| Fault::local(FaultKind::Uncertain, "env_file", format!("{error}; this is a fault of s3stack"));
     tokio::task::spawn_blocking(work).await.map_err(stopped)
 }
 
