@@ -4,11 +4,7 @@ use crate::ledger::Part;
 
 /// Checks that the emulator (ministack 1.5.33) cannot run for a type: type, check, reason. A type of which every check
 /// stands here is run by nothing, and fails the suite.
-pub const EXCUSED: &[(&str, &str, &str)] = &[(
-    "iam.access_key",
-    "edited",
-    "its file is another one in another folder, and none of ours; tests/access_key.rs edits the one of the stack",
-)];
+pub const EXCUSED: &[(&str, &str, &str)] = &[];
 
 /// Optional properties of base fixtures that cannot be taken out alone: type, property, reason.
 pub const NOT_RESET: &[(&str, &str, &str)] = &[
@@ -18,6 +14,10 @@ pub const NOT_RESET: &[(&str, &str, &str)] = &[
 
 /// Managed properties that `updated` need not change: type, property, reason.
 pub const NOT_UPDATED: &[(&str, &str, &str)] = &[];
+
+/// Managed properties that do not drift where somebody else applies `updated`: type, property, reason.
+pub const NOT_DRIFTING: &[(&str, &str, &str)] =
+    &[("iam.access_key", "env_file", "it is a file of the stack folder, and they have one of their own")];
 
 /// Declared actions that only come into play when something else is there: type, verb, action, reason.
 pub const CONDITIONAL: &[(&str, Part, &str, &str)] = &[
@@ -30,6 +30,7 @@ pub const CONDITIONAL: &[(&str, Part, &str, &str)] = &[
     ("iam.group", Part::Delete, "iam:RemoveUserFromGroup", ATTACHED),
     ("iam.instance_profile", Part::Create, "iam:PassRole", IMPLIED),
     ("iam.instance_profile", Part::Create, "iam:TagInstanceProfile", IMPLIED),
+    ("iam.instance_profile", Part::Delete, "iam:GetInstanceProfile", ATTACHED),
     ("iam.instance_profile", Part::Update, "iam:PassRole", IMPLIED),
     ("iam.policy", Part::Create, "iam:TagPolicy", IMPLIED),
     ("iam.policy", Part::Delete, "iam:DeletePolicyVersion", MANY_VERSIONS),
@@ -73,10 +74,18 @@ pub const CONDITIONAL: &[(&str, Part, &str, &str)] = &[
     ("s3.bucket", Part::Delete, "s3:DeleteObjectVersion", FULL),
     ("s3.bucket", Part::Delete, "s3:ListBucketMultipartUploads", FULL),
     ("s3.bucket", Part::Delete, "s3:ListBucketVersions", FULL),
+    (
+        "s3.bucket",
+        Part::Update,
+        "s3:DeleteBucketPolicy",
+        "only with tls_only = false and nothing else to say; tests/s3 has that",
+    ),
     ("s3.object", Part::Create, "s3:AbortMultipartUpload", LARGE),
+    ("s3.object", Part::Create, "s3:GetObject", "only where an object is there already; tests/s3 has that"),
     ("s3.object", Part::Create, "s3:PutObjectTagging", IMPLIED),
     ("s3.object", Part::Update, "s3:AbortMultipartUpload", LARGE),
-    ("s3.object", Part::Update, "s3:DeleteObject", "files that went out of a folder; tests/s3 has that"),
+    ("s3.object", Part::Update, "s3:DeleteObject", "only for files that went out of a folder; tests/s3 has that"),
+    ("s3.object", Part::Update, "s3:GetObject", "only for files that came into a folder; tests/s3 has that"),
 ];
 
 const IMPLIED: &str = "AWS asks for it with another call: what is made, tagged or passed in one";
@@ -108,6 +117,11 @@ pub fn not_updated(type_name: &str, property: &str) -> Option<&'static str> {
     NOT_UPDATED.iter().find(|(of, name, _)| *of == type_name && *name == property).map(|(.., reason)| *reason)
 }
 
+/// Why a property does not drift with somebody else's apply.
+pub fn not_drifting(type_name: &str, property: &str) -> Option<&'static str> {
+    NOT_DRIFTING.iter().find(|(of, name, _)| *of == type_name && *name == property).map(|(.., reason)| *reason)
+}
+
 /// When a declared action is needed.
 pub fn conditional(type_name: &str, part: Part, action: &str) -> Option<&'static str> {
     CONDITIONAL
@@ -118,6 +132,6 @@ pub fn conditional(type_name: &str, part: Part, action: &str) -> Option<&'static
 
 /// Every type that a table names.
 pub fn types() -> impl Iterator<Item = &'static str> {
-    let three = [EXCUSED, NOT_RESET, NOT_UPDATED].into_iter().flatten().map(|(of, ..)| *of);
-    three.chain(CONDITIONAL.iter().map(|(of, ..)| *of)).chain(NOT_LISTED.iter().map(|(of, _)| *of))
+    let properties = [EXCUSED, NOT_RESET, NOT_UPDATED, NOT_DRIFTING].into_iter().flatten().map(|(of, ..)| *of);
+    properties.chain(CONDITIONAL.iter().map(|(of, ..)| *of)).chain(NOT_LISTED.iter().map(|(of, _)| *of))
 }
