@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use s3stack_engine::address::Address;
 use s3stack_engine::apply::recover::ELSEWHERE;
 use s3stack_engine::fault::{Fault, FaultKind};
 use s3stack_engine::plan::{Live, Observation};
@@ -125,7 +124,8 @@ async fn forget_lines(context: &Context, delete: &Delete, id: &str) -> Result<()
     }
     let (own, path) = (wanted.own.clone(), wanted.path.to_owned());
     let (id, digest, set) = (id.to_owned(), digest.map(str::to_owned), wanted.set.clone());
-    edit(context, wanted.own, &path.clone(), move |file| {
+    // Under a name of its own: a key that is replaced goes while the new one of the same block holds its file ready.
+    edit(context, &format!("{own} {id}"), &path.clone(), move |file| {
         Wanted { own: &own, path: &path, set: &set }.remove(file, &id, digest.as_deref());
     })
     .await
@@ -253,7 +253,7 @@ impl AccessKey {
         let texts = wanted.texts(id, secret.as_deref())?;
         let gone: Vec<String> =
             wanted.set.iter().filter(|(_, line)| line.is_null()).map(|(name, _)| name.clone()).collect();
-        edit(context, wanted.own, wanted.path, move |file| {
+        edit(context, &wanted.own.to_string(), wanted.path, move |file| {
             gone.iter().for_each(|name| file.remove(name));
             texts.iter().for_each(|(name, text)| file.set(name, text));
         })
@@ -261,7 +261,7 @@ impl AccessKey {
         if old.path != wanted.path && file.is_some() {
             let (own, path, set) = (old.own.clone(), old.path.to_owned(), old.set.clone());
             let (id, digest) = (id.to_owned(), digest.map(str::to_owned));
-            edit(context, old.own, old.path, move |file| {
+            edit(context, &old.own.to_string(), old.path, move |file| {
                 Wanted { own: &own, path: &path, set: &set }.remove(file, &id, digest.as_deref());
             })
             .await?;
@@ -379,11 +379,11 @@ async fn load(context: &Context, path: &str) -> Result<Option<EnvText>, Fault> {
 
 async fn edit(
     context: &Context,
-    own: &Address,
+    owner: &str,
     path: &str,
     change: impl FnOnce(&mut EnvText) + Send + 'static,
 ) -> Result<(), Fault> {
-    let (folder, path, owner) = (context.folder.clone(), path.to_owned(), own.to_string());
+    let (folder, path, owner) = (context.folder.clone(), path.to_owned(), owner.to_owned());
     blocking(move || env_file::commit(&folder, &path, &owner, change)).await?.map_err(|error| fault(&error))
 }
 
