@@ -161,16 +161,6 @@ async fn deleted_in_aws_the_key_is_made_again() {
     stack.settled().await;
 }
 
-/// Kills an apply when `reached`, and lets a clean one follow.
-async fn killed(stack: &Stack, reached: impl Fn(&[Request]) -> bool) {
-    let running = stack.start(&APPLY);
-    stack.until("the moment to kill", reached).await;
-    running.signal(Signal::KILL);
-    let ran = running.ends().await;
-    assert_eq!(ran.signal, Some(9), "{ran}");
-    stack.proxy.reset();
-}
-
 async fn converges(stack: &Stack) {
     stack.apply().await;
     assert_whole(stack, &keys(stack).await);
@@ -184,7 +174,11 @@ async fn converges(stack: &Stack) {
 async fn killed_before_aws_makes_the_key() {
     let stack = Stack::new(KEY).await;
     stack.proxy.once(creates, Action::HangBefore);
-    killed(&stack, |requests| requests.iter().any(creates)).await;
+    let running = stack.start(&APPLY);
+    stack.until("the key is asked for", |requests| requests.iter().any(creates)).await;
+    running.signal(Signal::KILL);
+    assert_eq!(running.ends().await.signal, Some(9));
+    stack.proxy.reset();
     assert_eq!(keys(&stack).await.len(), 0);
     converges(&stack).await;
 }
@@ -215,11 +209,20 @@ fn lock(path: &Path) -> File {
 #[tokio::test]
 async fn killed_with_the_secret_in_hand_and_not_in_the_file() {
     let stack = Stack::new(KEY).await;
+    let (open, gate) = watch::channel(false);
+    stack.proxy.once(creates, Action::Hold(gate));
+    let running = stack.start(&APPLY);
+    stack.until("the key is asked for", |requests| requests.iter().any(creates)).await;
     // As if another key were being written into the same folder: the program waits with the secret in its memory.
     let lock = lock(&stack.folder);
-    let effects = stack.proxy.clone();
-    killed(&stack, |_| effects.effects(creates) == 1).await;
+    open.send(true).unwrap();
+    let answers = stack.proxy.clone();
+    stack.until("the key is made", |_| answers.effects(creates) == 1).await;
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    running.signal(Signal::KILL);
+    running.ends().await;
     drop(lock);
+    stack.proxy.reset();
     assert_eq!(line(&stack, "AWS_SECRET_ACCESS_KEY"), None);
     assert_eq!(keys(&stack).await.len(), 1);
     converges(&stack).await;
@@ -241,6 +244,10 @@ async fn killed_with_the_secret_in_the_file_and_not_in_state() {
     drop(lock);
     stack.proxy.reset();
     assert!(!stack.read(".s3stack/state/default/state.json").contains("AKIA"), "state never heard of the key");
+    // Nothing was lost, so the key stays what it is.
+    let id = line(&stack, "AWS_ACCESS_KEY_ID");
+    stack.apply().await;
+    assert_eq!(line(&stack, "AWS_ACCESS_KEY_ID"), id);
     converges(&stack).await;
 }
 

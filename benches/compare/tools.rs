@@ -12,6 +12,9 @@ use anyhow::{Context as _, Result, bail};
 /// download.
 const TERRAFORM_CONFIGURATION: &str = "S3STACK_BENCH_TF_CLI_CONFIG";
 
+/// Another s3stack program than the one this was built with: an older release, say.
+const S3STACK: &str = "S3STACK_BENCH_BINARY";
+
 /// Which of s3stack's defaults are in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extras {
@@ -58,7 +61,7 @@ impl Tool {
     /// The program, if it is installed.
     pub fn program(self) -> Option<PathBuf> {
         match self {
-            Self::S3stack => Some(env!("CARGO_BIN_EXE_s3stack").into()),
+            Self::S3stack => Some(env::var_os(S3STACK).unwrap_or_else(|| env!("CARGO_BIN_EXE_s3stack").into()).into()),
             Self::Terraform => on_path("terraform"),
         }
     }

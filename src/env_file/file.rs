@@ -5,12 +5,11 @@
 //! the folder: at every moment, and after a crash at any, the file has its old text or its new one. What is written is
 //! 0600, whatever the old file was.
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Component, Path, PathBuf};
-
-use sha2::{Digest as _, Sha256};
 
 use super::text::EnvText;
 
@@ -88,32 +87,26 @@ pub struct Prepared {
     temporary: Option<(PathBuf, File)>,
 }
 
-/// Makes sure that a file can be written. `owner` names who writes it: what an earlier attempt of the same owner left
-/// behind is removed.
+/// Makes sure that a file can be written. What a process that was killed left behind is removed.
 ///
 /// # Errors
 /// As [`read`]; and if the file or its folder may not be written, or the disk is full.
-pub fn prepare(folder: &Path, path: &str, owner: &str) -> Result<Prepared, EnvFileError> {
+pub fn prepare(folder: &Path, path: &str) -> Result<Prepared, EnvFileError> {
     let place = Place::find(folder, path)?;
     let length = place.read()?.map_or(0, |text| text.to_bytes().len() as u64);
     if length > 0 {
         // Renaming would replace a file that is write-protected; that protection is meant.
         OpenOptions::new().append(true).open(&place.file).map_err(place.failed("write"))?;
     }
-    let digest = Sha256::digest(owner.as_bytes());
-    let mark: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    let mut name = place.file.as_os_str().to_owned();
-    name.push(format!(".s3stack-{mark}"));
-    let temporary = PathBuf::from(name);
-    match std::fs::remove_file(&temporary) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(place.failed("write")(error)),
-        _ => {}
-    }
-    let make = || {
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-        Ok((temporary.clone(), file))
-    };
-    let mut prepared = Prepared { temporary: Some(make().map_err(place.failed("write"))?), place };
+    let lock = place.lock_folder();
+    place.remove_left_behind();
+    let temporary = PathBuf::from(place.beside(&uuid::Uuid::new_v4().simple().to_string()));
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary);
+    let file = file.map_err(place.failed("write"))?;
+    // As long as this process lives it is not taken for left behind. Where there are no locks nothing ever is.
+    let _ = file.try_lock();
+    drop(lock);
+    let mut prepared = Prepared { temporary: Some((temporary, file)), place };
     prepared.reserve(length + HEADROOM)?;
     Ok(prepared)
 }
@@ -121,9 +114,9 @@ pub fn prepare(folder: &Path, path: &str, owner: &str) -> Result<Prepared, EnvFi
 /// Prepares and commits in one go, where nothing is lost if that fails.
 ///
 /// # Errors
-/// As [`prepare`].
-pub fn commit(folder: &Path, path: &str, owner: &str, edit: impl FnOnce(&mut EnvText)) -> Result<(), EnvFileError> {
-    prepare(folder, path, owner)?.commit(edit)
+/// As [`prepare`] and [`Prepared::commit`].
+pub fn commit(folder: &Path, path: &str, edit: impl FnOnce(&mut EnvText)) -> Result<(), EnvFileError> {
+    prepare(folder, path)?.commit(edit)
 }
 
 /// Sets names in a file that the user named on the command line, wherever it is.
@@ -136,7 +129,7 @@ pub fn write_plain(path: &Path, lines: &[(String, String)]) -> Result<(), EnvFil
     let name = target.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| EnvFileError::NotAFile { path: path.display().to_string(), what: "a folder" })?;
     let folder = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    commit(folder, name, "output", |text| lines.iter().for_each(|(name, value)| text.set(name, value)))
+    commit(folder, name, |text| lines.iter().for_each(|(name, value)| text.set(name, value)))
 }
 
 impl Prepared {
@@ -252,6 +245,26 @@ impl Place {
         Ok(Some(EnvText::parse(&bytes)))
     }
 
+    /// The name of a temporary file beside the file, of which the last part is `mark`.
+    fn beside(&self, mark: &str) -> OsString {
+        let mut name = self.file.as_os_str().to_owned();
+        name.push(format!(".s3stack-{mark}"));
+        name
+    }
+
+    /// Removes temporary files of processes that were killed; those of living ones are locked.
+    fn remove_left_behind(&self) {
+        let prefix = self.beside("");
+        for entry in std::fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let is_ours = path.as_os_str().as_encoded_bytes().starts_with(prefix.as_encoded_bytes());
+            if is_ours && File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+                // What cannot be removed is in nobody's way.
+                let _ = std::fs::remove_file(&path);
+            }
+        }
+    }
+
     /// Keeps other writers of the folder out as long as the handle lives. A file system that has no such locks goes
     /// without: then only two runs at the same moment could undo each other's lines, and the next plan would show it.
     fn lock_folder(&self) -> Option<File> {
@@ -290,11 +303,11 @@ mod tests {
     #[test]
     fn a_new_file_is_readable_by_its_owner_alone_and_nothing_else_stays() {
         let folder = folder();
-        commit(folder.path(), ".env", "k", set("A", "1")).unwrap();
+        commit(folder.path(), ".env", set("A", "1")).unwrap();
         assert_eq!(names(folder.path()), [".env"]);
         let mode = std::fs::metadata(folder.path().join(".env")).unwrap().mode();
         assert_eq!(mode & 0o777, 0o600);
-        commit(folder.path(), ".env", "k", |text| text.remove("A")).unwrap();
+        commit(folder.path(), ".env", |text| text.remove("A")).unwrap();
         assert!(names(folder.path()).is_empty(), "what we made, we take away");
     }
 
@@ -304,10 +317,10 @@ mod tests {
         let path = folder.path().join(".env");
         std::fs::write(&path, "OTHER=1\n").unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
-        commit(folder.path(), ".env", "k", set("A", "1")).unwrap();
+        commit(folder.path(), ".env", set("A", "1")).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "OTHER=1\nA=1\n");
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
-        commit(folder.path(), ".env", "k", |text| text.remove("A")).unwrap();
+        commit(folder.path(), ".env", |text| text.remove("A")).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "OTHER=1\n");
     }
 
@@ -315,7 +328,7 @@ mod tests {
     fn what_is_prepared_and_not_committed_leaves_nothing() {
         let folder = folder();
         std::fs::write(folder.path().join(".env"), "A=1\n").unwrap();
-        let prepared = prepare(folder.path(), ".env", "k").unwrap();
+        let prepared = prepare(folder.path(), ".env").unwrap();
         assert_eq!(names(folder.path()).len(), 2);
         drop(prepared);
         assert_eq!(names(folder.path()), [".env"]);
@@ -325,17 +338,18 @@ mod tests {
     #[test]
     fn what_a_killed_attempt_left_is_removed_by_the_next() {
         let folder = folder();
-        std::mem::forget(prepare(folder.path(), ".env", "k").unwrap());
-        assert_eq!(names(folder.path()).len(), 1);
-        commit(folder.path(), ".env", "k", set("A", "1")).unwrap();
-        assert_eq!(names(folder.path()), [".env"]);
+        std::fs::write(folder.path().join(".env.s3stack-0123"), "A=secret").unwrap();
+        std::fs::write(folder.path().join(".env.other"), "B=1").unwrap();
+        commit(folder.path(), ".env", set("A", "1")).unwrap();
+        assert_eq!(names(folder.path()), [".env", ".env.other"]);
     }
 
     #[test]
-    fn two_owners_of_one_file_keep_each_others_lines() {
+    fn two_writers_of_one_file_keep_each_others_lines() {
         let folder = folder();
-        let first = prepare(folder.path(), ".env", "one").unwrap();
-        let second = prepare(folder.path(), ".env", "two").unwrap();
+        let first = prepare(folder.path(), ".env").unwrap();
+        let second = prepare(folder.path(), ".env").unwrap();
+        drop(prepare(folder.path(), ".env").unwrap());
         second.commit(set("B", "2")).unwrap();
         first.commit(set("A", "1")).unwrap();
         let text = read(folder.path(), ".env").unwrap().unwrap();
@@ -349,8 +363,7 @@ mod tests {
             for at in 0..8 {
                 let folder = folder.path();
                 scope.spawn(move || {
-                    let (name, owner) = (format!("N{at}"), format!("owner {at}"));
-                    commit(folder, ".env", &owner, set(&name, "v")).unwrap();
+                    commit(folder, ".env", set(&format!("N{at}"), "v")).unwrap();
                 });
             }
         });
@@ -366,7 +379,7 @@ mod tests {
         symlink(elsewhere.path(), folder.path().join("there")).unwrap();
         let absolute = elsewhere.path().join("target").display().to_string();
         for path in ["../x", "a/../../x", "link", "there/target", "there/new", absolute.as_str(), "", ".", "x/"] {
-            let error = prepare(folder.path(), path, "k").unwrap_err();
+            let error = prepare(folder.path(), path).unwrap_err();
             assert!(matches!(error, EnvFileError::Outside { .. }), "{path}: {error}");
         }
         assert_eq!(names(elsewhere.path()), ["target"]);
@@ -377,7 +390,7 @@ mod tests {
         let folder = folder();
         std::fs::write(folder.path().join("real"), "B=1\n").unwrap();
         symlink("real", folder.path().join(".env")).unwrap();
-        commit(folder.path(), ".env", "k", set("A", "1")).unwrap();
+        commit(folder.path(), ".env", set("A", "1")).unwrap();
         assert!(std::fs::symlink_metadata(folder.path().join(".env")).unwrap().is_symlink());
         assert_eq!(std::fs::read_to_string(folder.path().join("real")).unwrap(), "B=1\nA=1\n");
     }
@@ -388,7 +401,7 @@ mod tests {
         std::fs::create_dir(folder.path().join("d")).unwrap();
         symlink("nowhere", folder.path().join("l")).unwrap();
         for path in ["d", "l"] {
-            let error = prepare(folder.path(), path, "k").unwrap_err();
+            let error = prepare(folder.path(), path).unwrap_err();
             assert!(matches!(error, EnvFileError::NotAFile { .. }), "{path}: {error}");
         }
     }
@@ -397,13 +410,13 @@ mod tests {
     fn a_missing_folder_is_no_file_to_read_and_none_to_write() {
         let folder = folder();
         assert!(read(folder.path(), "sub/.env").unwrap().is_none());
-        assert!(matches!(prepare(folder.path(), "sub/.env", "k").unwrap_err(), EnvFileError::Io { .. }));
+        assert!(matches!(prepare(folder.path(), "sub/.env").unwrap_err(), EnvFileError::Io { .. }));
     }
 
     #[test]
     fn a_value_that_no_variable_can_have_is_refused() {
         let folder = folder();
-        let error = commit(folder.path(), ".env", "k", set("A", "a\0b")).unwrap_err();
+        let error = commit(folder.path(), ".env", set("A", "a\0b")).unwrap_err();
         assert!(matches!(error, EnvFileError::Nul { .. }), "{error}");
         assert!(names(folder.path()).is_empty());
     }
@@ -425,7 +438,7 @@ mod tests {
         let folder = folder();
         let before = "A='open\n";
         std::fs::write(folder.path().join(".env"), before).unwrap();
-        let error = commit(folder.path(), ".env", "k", set("B", " # b")).unwrap_err();
+        let error = commit(folder.path(), ".env", set("B", " # b")).unwrap_err();
         assert!(matches!(error, EnvFileError::OpenQuote { .. }), "{error}");
         assert_eq!(std::fs::read_to_string(folder.path().join(".env")).unwrap(), before);
         assert_eq!(names(folder.path()), [".env"]);

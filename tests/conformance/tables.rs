@@ -32,6 +32,9 @@ pub const CONDITIONAL: &[(&str, Part, &str, &str)] = &[
     ("iam.role", Part::Delete, "iam:ListInstanceProfilesForRole", ATTACHED),
     ("iam.role", Part::Delete, "iam:ListRolePolicies", ATTACHED),
     ("iam.role", Part::Delete, "iam:RemoveRoleFromInstanceProfile", ATTACHED),
+    ("logs.group", Part::Create, "logs:TagResource", IMPLIED),
+    ("logs.group", Part::Update, "logs:AssociateKmsKey", NO_KEYS),
+    ("logs.group", Part::Update, "logs:DisassociateKmsKey", NO_KEYS),
     ("s3.bucket", Part::Create, "s3:PutBucketOwnershipControls", IMPLIED),
     ("s3.bucket", Part::Create, "s3:TagResource", IMPLIED),
     ("s3.bucket", Part::Delete, "s3:AbortMultipartUpload", FULL),
@@ -50,6 +53,7 @@ const ATTACHED: &str =
     "only where AWS refuses, because something that state does not know is attached; tests/iam has that";
 const MANY_VERSIONS: &str = "only where a policy has several versions; tests/iam has that";
 const FULL: &str = "only for a bucket that is not empty; tests/s3 has that";
+const NO_KEYS: &str = "the emulator gives no log group another key; the type's own tests have that";
 const LARGE: &str = "only for files that are uploaded in parts; tests/s3 has that";
 
 /// Types of which an account cannot list the resources: type, reason.

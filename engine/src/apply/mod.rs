@@ -4,6 +4,8 @@
 //! the order of writes and calls, which is what makes an apply safe to kill anywhere, is decided here alone and tested in
 //! memory against faults at every step.
 
+#[cfg(test)]
+mod cases;
 mod events;
 mod machine;
 mod model;

@@ -286,7 +286,7 @@ impl Apply<'_> {
     /// A create failed after its resource was recorded. What AWS told only once is lost with it: then it is of no use.
     fn fail_half_made(&mut self, at: usize, fault: Fault) {
         if let Some(address) = self.tasks.get(at).map(|task| task.operation.address.clone())
-            && is_spent(self.options.registry.get(address.type_name.as_str()))
+            && is_spent(self.options.registry.get(address.type_name.as_str()), &Map::new())
         {
             self.record.depose_current(&address);
         }
@@ -335,7 +335,7 @@ impl Apply<'_> {
         if self.is_superseded(at, &live.physical_id) {
             return self.fail(at, same_as_old(&live.physical_id), false);
         }
-        if is_spent(kind) {
+        if is_spent(kind, &live.attributes) {
             let instance = found_instance(entry, &live, kind, 0);
             self.record.depose(&entry.address, instance.clone());
             self.changed();

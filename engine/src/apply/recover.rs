@@ -176,11 +176,13 @@ fn belongs_to_parent(pending: &Pending, state: &State, registry: &dyn Registry) 
     })
 }
 
-/// Whether a resource that was found is of no use, because what was told once, at its creation, is lost.
-pub(super) fn is_spent(kind: Option<&dyn ResourceType>) -> bool {
+/// Whether a resource that was found is of no use, because what was told once, at its creation, is lost: a read that can
+/// still tell it, since it was passed on in time, has it among the attributes that it `told`.
+pub(super) fn is_spent(kind: Option<&dyn ResourceType>, told: &Map) -> bool {
     kind.is_some_and(|kind| {
+        let mut attributes = kind.schema().attributes.iter();
         kind.descriptor().identity == Identity::ParentList
-            && kind.schema().attributes.values().any(|attribute| attribute.made_by_aws && attribute.sensitive)
+            && attributes.any(|(name, one)| one.made_by_aws && one.sensitive && !told.contains_key(name))
     })
 }
 
@@ -252,7 +254,7 @@ fn fold_creation(state: &mut State, pending: &Pending, live: &Live, circumstance
     let held = state.instances.get(&pending.address);
     match held {
         // Whether its creation was done, and what it told was passed on, nobody knows.
-        Some(known) if known.physical_id == id && is_spent(kind) => {
+        Some(known) if known.physical_id == id && is_spent(kind, &live.attributes) => {
             state.instances.remove(&pending.address);
             state.deposed.push(Deposed { address: pending.address.clone(), instance });
             recovered(pending, lost(&id), false)
@@ -272,7 +274,7 @@ fn fold_creation(state: &mut State, pending: &Pending, live: &Live, circumstance
             recovered(pending, format!("had been made as {id}: state knows it"), false)
         }
         _ if is_deposed => recovered(pending, format!("had been made as {id}, which is to be deleted"), false),
-        _ if is_spent(kind) => {
+        _ if is_spent(kind, &live.attributes) => {
             state.deposed.push(Deposed { address: pending.address.clone(), instance });
             recovered(pending, lost(&id), false)
         }

@@ -43,8 +43,8 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Diagnostics> {
 }
 
 /// What to read again before the plan may be believed: each resource of which a bulk answer says that it is missing or
-/// differs, and each that would be deleted or replaced, for what that would lose. Empty once all of that is in
-/// `confirmed`.
+/// differs, and each that would be deleted or replaced, for what that would lose, unless the first question asked for that.
+/// Empty once all of that is in `confirmed`.
 pub fn follow_up(inputs: &Inputs<'_>, confirmed: &BTreeSet<Address>) -> Vec<Question> {
     let (planner, _) = Planner::new(inputs);
     let first: BTreeMap<Address, Question> = questions(planner.graph, &planner.state, inputs.registry)
@@ -59,9 +59,11 @@ pub fn follow_up(inputs: &Inputs<'_>, confirmed: &BTreeSet<Address>) -> Vec<Ques
         let differs = change.is_some_and(|change| !change.differences.is_empty());
         let goes = change.is_some_and(|change| matches!(change.action, Action::Delete | Action::Replace { .. }));
         let stateful = goes && kind.descriptor().stateful;
-        if (needs_confirmation(planner.state.instances.get(address), observation, differs, kind) || stateful)
-            && let Some(asked) = first.get(address)
-        {
+        let Some(asked) = first.get(address) else { continue };
+        // What is gone from the file was asked for its loss at once; a bulk answer's word is not enough for that.
+        let is_hint = matches!(observation, Observation::Found(live) if live.hint);
+        let uncounted = stateful && (!asked.loss || is_hint);
+        if needs_confirmation(planner.state.instances.get(address), observation, differs, kind) || uncounted {
             again.push(Question { loss: stateful, ..asked.clone() });
         }
     }

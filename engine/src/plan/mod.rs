@@ -2,6 +2,8 @@
 
 pub mod compare;
 pub mod decide;
+#[cfg(test)]
+mod follow_up_tests;
 pub mod model;
 pub mod moves;
 pub mod questions;

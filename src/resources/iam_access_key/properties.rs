@@ -18,7 +18,7 @@ pub(super) struct Properties {
     user: Reference,
     /// Any text. Another text makes a new key: it is made and written, then the old one is deleted. Programs that still
     /// hold the old one stop working, so let them read the file again.
-    #[schemars(extend("x-create-only" = true, "x-write-only" = true, "x-removal" = "keep", "x-delaying" = false))]
+    #[schemars(extend("x-create-only" = true, "x-removal" = "keep", "x-delaying" = false))]
     rotate: Option<String>,
     /// Whether the key works.
     #[schemars(extend("default" = true, "x-removal" = { "reset": true }))]

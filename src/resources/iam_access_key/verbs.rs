@@ -124,8 +124,7 @@ async fn forget_lines(context: &Context, delete: &Delete, id: &str) -> Result<()
     }
     let (own, path) = (wanted.own.clone(), wanted.path.to_owned());
     let (id, digest, set) = (id.to_owned(), digest.map(str::to_owned), wanted.set.clone());
-    // Under a name of its own: a key that is replaced goes while the new one of the same block holds its file ready.
-    edit(context, &format!("{own} {id}"), &path.clone(), move |file| {
+    edit(context, &path.clone(), move |file| {
         Wanted { own: &own, path: &path, set: &set }.remove(file, &id, digest.as_deref());
     })
     .await
@@ -148,7 +147,7 @@ impl AccessKey {
         let Some(key) = keys.iter().find(|key| key.id == question.physical_id) else {
             return Ok(Observation::Missing);
         };
-        let mut live = live(user, key);
+        let mut live = live(user, key, question);
         live.hint = depth == Depth::Sweep;
         if let Some(wanted) = wanted.filter(|_| question.properties.contains("env_file")) {
             let file = load(context, wanted.path).await?;
@@ -202,7 +201,7 @@ impl AccessKey {
             let file = load(context, wanted.path).await?;
             for key in &new {
                 if let Ok(secret) = wanted.secret(file.as_ref(), &key.id, None) {
-                    let mut live = live(user, key);
+                    let mut live = live(user, key, question);
                     live.attributes = attributes(&key.id, Some(&secret));
                     live.attributes.insert("kept_at".to_owned(), here(&context.folder).into());
                     let set = wanted.live(file.as_ref(), &key.id, Some(&secret));
@@ -216,7 +215,7 @@ impl AccessKey {
         }
         for key in new {
             if user.is_unused(&key.id).await? {
-                let mut live = live(user, key);
+                let mut live = live(user, key, question);
                 let copy = "lost: the creation was cut short before the file was written";
                 live.managed.insert("secret_copy".to_owned(), copy.into());
                 return Ok(Observation::Found(live));
@@ -253,7 +252,7 @@ impl AccessKey {
         let texts = wanted.texts(id, secret.as_deref())?;
         let gone: Vec<String> =
             wanted.set.iter().filter(|(_, line)| line.is_null()).map(|(name, _)| name.clone()).collect();
-        edit(context, &wanted.own.to_string(), wanted.path, move |file| {
+        edit(context, wanted.path, move |file| {
             gone.iter().for_each(|name| file.remove(name));
             texts.iter().for_each(|(name, text)| file.set(name, text));
         })
@@ -261,7 +260,7 @@ impl AccessKey {
         if old.path != wanted.path && file.is_some() {
             let (own, path, set) = (old.own.clone(), old.path.to_owned(), old.set.clone());
             let (id, digest) = (id.to_owned(), digest.map(str::to_owned));
-            edit(context, &old.own.to_string(), old.path, move |file| {
+            edit(context, old.path, move |file| {
                 Wanted { own: &own, path: &path, set: &set }.remove(file, &id, digest.as_deref());
             })
             .await?;
@@ -272,10 +271,15 @@ impl AccessKey {
     }
 }
 
-fn live(user: User<'_>, key: &Key) -> Live {
+fn live(user: User<'_>, key: &Key, question: &Question) -> Live {
+    let mut managed = Map::from([("user".to_owned(), user.name.into()), ("active".to_owned(), key.active.into())]);
+    // AWS knows nothing of it: a key has the word that it was made with.
+    if let Some(rotate) = question.managed.get("rotate") {
+        managed.insert("rotate".to_owned(), rotate.clone());
+    }
     Live {
         physical_id: key.id.clone(),
-        managed: Map::from([("user".to_owned(), user.name.into()), ("active".to_owned(), key.active.into())]),
+        managed,
         attributes: attributes(&key.id, None),
         owner: None,
         loss: Vec::new(),
@@ -342,8 +346,8 @@ async fn take_back(user: User<'_>, id: &str, error: &EnvFileError, progress: &dy
 }
 
 async fn prepare(context: &Context, wanted: Wanted<'_>) -> Result<Prepared, Fault> {
-    let (folder, path, owner) = (context.folder.clone(), wanted.path.to_owned(), wanted.own.to_string());
-    blocking(move || env_file::prepare(&folder, &path, &owner)).await?.map_err(|error| fault(&error))
+    let (folder, path) = (context.folder.clone(), wanted.path.to_owned());
+    blocking(move || env_file::prepare(&folder, &path)).await?.map_err(|error| fault(&error))
 }
 
 /// Puts a new key's lines into the file. `known` are the keys that the user has besides.
@@ -379,12 +383,11 @@ async fn load(context: &Context, path: &str) -> Result<Option<EnvText>, Fault> {
 
 async fn edit(
     context: &Context,
-    owner: &str,
     path: &str,
     change: impl FnOnce(&mut EnvText) + Send + 'static,
 ) -> Result<(), Fault> {
-    let (folder, path, owner) = (context.folder.clone(), path.to_owned(), owner.to_owned());
-    blocking(move || env_file::commit(&folder, &path, &owner, change)).await?.map_err(|error| fault(&error))
+    let (folder, path) = (context.folder.clone(), path.to_owned());
+    blocking(move || env_file::commit(&folder, &path, change)).await?.map_err(|error| fault(&error))
 }
 
 /// File work, where it may block. It goes on to its end even if the caller stops waiting.
