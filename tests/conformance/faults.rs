@@ -154,7 +154,7 @@ pub struct Scenario {
     start: Option<Fixture>,
     end: Fixture,
     destroys: bool,
-    /// How many cases of each trouble are tried in a quick run.
+    /// How many of the troubles are tried in a quick run, each at one call.
     sample: usize,
 }
 
@@ -166,14 +166,14 @@ impl Scenario {
 
 /// Faults while everything is made.
 pub async fn while_creating(stage: &Stage) -> Result<Verdict> {
-    let scenario = Scenario { name: "create", start: None, end: stage.base()?, destroys: false, sample: 1 };
+    let scenario = Scenario { name: "create", start: None, end: stage.base()?, destroys: false, sample: 6 };
     all(stage, &scenario).await
 }
 
 /// Faults while everything is destroyed.
 pub async fn while_deleting(stage: &Stage) -> Result<Verdict> {
     let base = stage.base()?;
-    let scenario = Scenario { name: "delete", start: Some(base.clone()), end: base, destroys: true, sample: 1 };
+    let scenario = Scenario { name: "delete", start: Some(base.clone()), end: base, destroys: true, sample: 3 };
     all(stage, &scenario).await
 }
 
@@ -183,7 +183,7 @@ pub async fn while_updating(stage: &Stage) -> Result<Verdict> {
         None => Ok(Verdict::Meaningless("nothing of it can be changed")),
         Some(end) => {
             let start = Some(stage.base()?);
-            all(stage, &Scenario { name: "update", start, end, destroys: false, sample: 1 }).await
+            all(stage, &Scenario { name: "update", start, end, destroys: false, sample: 2 }).await
         }
     }
 }
@@ -194,7 +194,7 @@ pub async fn while_replacing(stage: &Stage) -> Result<Verdict> {
         None => Ok(Verdict::Meaningless("nothing of it is create-only")),
         Some(end) => {
             let start = Some(stage.base()?);
-            all(stage, &Scenario { name: "replace", start, end, destroys: false, sample: 1 }).await
+            all(stage, &Scenario { name: "replace", start, end, destroys: false, sample: 2 }).await
         }
     }
 }
@@ -219,7 +219,7 @@ async fn all(stage: &Stage, scenario: &Scenario) -> Result<Verdict> {
 async fn calls_of(stage: &Stage, scenario: &Scenario) -> Result<Vec<Target>> {
     let folder = folder()?;
     if let Some(start) = &scenario.start {
-        stage.settle(folder.path(), Goal::Stack(start)).await?;
+        stage.succeed(folder.path(), Goal::Stack(start)).await?;
     }
     stage.proxy.reset();
     let ran = stage.succeed(folder.path(), scenario.goal()).await?;
@@ -235,15 +235,20 @@ async fn calls_of(stage: &Stage, scenario: &Scenario) -> Result<Vec<Target>> {
 
 /// All cases; or a sample, which is another one for each type and the same in every run.
 fn cases(type_name: &str, scenario: &Scenario, targets: &[Target]) -> Vec<(Trouble, Target)> {
+    let fits = |trouble: Trouble, target: &Target| target.applies || !trouble.kills();
+    // A run that is killed before its plan is made has done nothing.
+    let fitting = |trouble: Trouble| targets.iter().filter(move |target| fits(trouble, target)).cloned();
+    if main_is_full() {
+        return Trouble::ALL.into_iter().flat_map(|one| fitting(one).map(move |target| (one, target))).collect();
+    }
     let mut random = Random::seeded(&format!("{type_name} {}", scenario.name));
+    let mut troubles = Trouble::ALL.to_vec();
     let mut chosen = Vec::new();
-    for trouble in Trouble::ALL {
-        // A run that is killed before its plan is made has done nothing.
-        let mut fitting: Vec<&Target> = targets.iter().filter(|target| target.applies || !trouble.kills()).collect();
-        let wanted = if main_is_full() { fitting.len() } else { scenario.sample.min(fitting.len()) };
-        for _ in 0..wanted {
-            let at = if main_is_full() { 0 } else { random.below(fitting.len()) };
-            chosen.push((trouble, fitting.remove(at).clone()));
+    while chosen.len() < scenario.sample && !troubles.is_empty() {
+        let trouble = troubles.remove(random.below(troubles.len()));
+        let mut targets: Vec<Target> = fitting(trouble).collect();
+        if !targets.is_empty() {
+            chosen.push((trouble, targets.remove(random.below(targets.len()))));
         }
     }
     chosen
@@ -283,7 +288,7 @@ async fn case(
     let folder = folder()?;
     let folder = folder.path();
     if let Some(start) = &scenario.start {
-        stage.settle(folder, Goal::Stack(start)).await.context("before the fault")?;
+        stage.succeed(folder, Goal::Stack(start)).await.context("before the fault")?;
     }
     stage.proxy.reset();
     let struck = arm(&stage, trouble, target);

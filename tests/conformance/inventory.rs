@@ -12,12 +12,19 @@ use crate::tables;
 /// The identifiers of all resources of an account, by type.
 pub type Inventory = BTreeMap<&'static str, BTreeSet<String>>;
 
-/// Lists an account. Accounts under test are small: one page of each list holds all.
-pub async fn list(clients: &Clients) -> Result<Inventory> {
+/// Lists what an account has of some services. Accounts under test are small: one page of each list holds all.
+pub async fn list(clients: &Clients, services: &BTreeSet<String>) -> Result<Inventory> {
     let session = clients.home()?;
-    let mut found = storage(&session).await?;
-    found.extend(identities(&session).await?);
-    found.extend(observability(&session).await?);
+    let mut found = Inventory::new();
+    if services.contains("s3") {
+        found.extend(storage(&session).await?);
+    }
+    if services.contains("iam") {
+        found.extend(identities(&session).await?);
+    }
+    if services.contains("logs") {
+        found.extend(observability(&session).await?);
+    }
     Ok(found)
 }
 

@@ -240,7 +240,7 @@ impl Stage {
         Ok(Settled { plan: ran.plan, state: deployment.state, graph: again.graph })
     }
 
-    /// What exists in the account.
+    /// What exists in the account of the services that the type's fixtures speak of.
     pub async fn inventory(&self) -> Result<inventory::Inventory> {
         let settings = Settings {
             region: Some("us-east-1".into()),
@@ -248,7 +248,14 @@ impl Stage {
             local_account: Some(self.account.clone()),
             ..Settings::default()
         };
-        inventory::list(&Clients::load(settings).await?).await
+        let fixtures = self.kind.fixtures();
+        let texts = [fixtures.base, fixtures.updated, fixtures.replaced].map(|text| self.fixture(text));
+        let mut services = BTreeSet::new();
+        for fixture in texts {
+            let types = fixture?.map(|fixture| fixture.types()).unwrap_or_default();
+            services.extend(types.iter().filter_map(|of| of.split('.').next()).map(str::to_owned));
+        }
+        inventory::list(&Clients::load(settings).await?, &services).await
     }
 
     /// Reads the resource under test as an instance says, in a refresh of its own: by itself, and for a sweep also among so
