@@ -12,7 +12,7 @@ use s3stack_engine::diagnostic::{Diagnostic, Diagnostics};
 use s3stack_engine::graph::{self, Graph};
 use s3stack_engine::plan::decide::{first_questions, follow_up, remade};
 use s3stack_engine::plan::questions::Question;
-use s3stack_engine::plan::{self, Observation, Plan};
+use s3stack_engine::plan::{self, Observation, Plan, replacements};
 use s3stack_engine::resource::{Facts, Identity};
 use s3stack_engine::state::{Run, State, StateError};
 use s3stack_engine::value::{Map, Value};
@@ -252,11 +252,16 @@ impl Deployment {
                 destroy,
                 seal: &seal,
             };
-            let plan = plan::plan(&inputs).map_err(Error::Diagnostics)?;
+            let mut plan = plan::plan(&inputs).map_err(Error::Diagnostics)?;
             // What was evaluated with the old attributes of a resource that will be made anew is evaluated without.
             let anew: BTreeSet<Address> =
                 remade(&plan).into_iter().filter(|address| state.instances.contains_key(address)).collect();
             if anew.is_subset(&forget) {
+                let answers = cloud.read(replacements::probes(&plan), Depth::Point).await;
+                let refused = replacements::settle(&mut plan, &answers, Some(&graph));
+                if refused.has_errors() {
+                    return Err(Error::Diagnostics(refused));
+                }
                 return Ok(Planned { plan, graph, state, recovered, warnings, sealer });
             }
             forget.extend(anew);

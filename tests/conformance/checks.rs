@@ -187,8 +187,13 @@ pub async fn removals(stage: &Stage) -> Result<Verdict> {
         if property.required {
             continue;
         }
-        let less = current.without_property(&name);
-        let is_whole = is_valid(stage, folder, &less).await?;
+        let mut less = current.without_property(&name);
+        let mut is_whole = is_valid(stage, folder, &less).await?;
+        if !is_whole {
+            // It may only be that another property is already out.
+            less = base.without_property(&name);
+            is_whole = is_valid(stage, folder, &less).await?;
+        }
         match (is_whole, tables::not_reset(stage.type_name(), &name)) {
             (false, None) => bail!("without {name} the base fixture is no valid stack, and no table says why"),
             (false, Some(_)) => continue,

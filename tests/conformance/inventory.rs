@@ -17,7 +17,7 @@ pub async fn list(clients: &Clients) -> Result<Inventory> {
     let session = clients.home()?;
     let mut found = storage(&session).await?;
     found.extend(identities(&session).await?);
-    found.extend(observation(&session).await?);
+    found.extend(observability(&session).await?);
     Ok(found)
 }
 
@@ -58,10 +58,10 @@ async fn identities(session: &Session) -> Result<Inventory> {
     ]))
 }
 
-async fn observation(session: &Session) -> Result<Inventory> {
+async fn observability(session: &Session) -> Result<Inventory> {
     let groups = session.logs().describe_log_groups().send().await?;
-    let groups = groups.log_groups().iter().filter_map(|one| one.log_group_name.clone()).collect();
-    Ok(Inventory::from([("logs.group", groups)]))
+    let names = groups.log_groups().iter().filter_map(|one| one.log_group_name.clone()).collect();
+    Ok(Inventory::from([("logs.group", names)]))
 }
 
 /// Fails unless what exists is what state knows: no orphan, no duplicate, nothing lost.

@@ -13,6 +13,7 @@ use crate::checks::{Verdict, covers};
 use crate::fixture::Fixture;
 use crate::ledger::writes;
 use crate::stage::{Goal, Stage, copy, folder, summary_of, told, words};
+use crate::tables;
 
 const MADE_BY_AWS: Verdict = Verdict::Meaningless("AWS makes its identifier: nothing can be there before");
 
@@ -43,7 +44,7 @@ pub async fn edited(stage: &Stage) -> Result<Verdict> {
         );
     }
     let mut managed = made.instance(&stage.it())?.managed.clone();
-    managed.retain(|name, _| visible(name));
+    managed.retain(|name, _| visible(name) && tables::not_drifting(stage.type_name(), name).is_none());
     covers(stage, &managed, &change.differences).context("drift that was not seen")?;
     // What else they made for `updated` is theirs to know of.
     stage.rest(ours.path(), Goal::Stack(&base)).await?;

@@ -96,7 +96,7 @@ async fn what_somebody_else_made_is_refused_until_it_is_imported() {
 
 /// The same blocks with default names of another stack.
 fn renamed(text: &str) -> String {
-    ["list", "limit", "other", "one", "two"].iter().fold(text.to_owned(), |text, name| {
+    ["list", "limit", "locate", "other", "one", "two"].iter().fold(text.to_owned(), |text, name| {
         text.replace(&format!(".{name}]"), &format!(".{name}_b]"))
             .replace(&format!(".{name}\""), &format!(".{name}_b\""))
     })

@@ -238,6 +238,15 @@ impl<'a> Builder<'a> {
                 }
             }
         }
+        // A parent has room for few of them, and one that is left over may take it.
+        for (delete, address, _) in &deposed {
+            let kind = self.registry.get(address.type_name.as_str());
+            if let (Some(make), true) =
+                (makes_of.get(address), kind.is_some_and(|kind| kind.descriptor().identity == Identity::ParentList))
+            {
+                tie(*make, *delete, Bond::Firm);
+            }
+        }
         let gone = deletes_of.iter().map(|(address, delete)| (*delete, *address));
         for (delete, address) in gone.chain(deposed.iter().map(|(delete, address, _)| (*delete, *address))) {
             let is_deposed = deletes_of.get(address) != Some(&delete);

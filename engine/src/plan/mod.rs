@@ -7,6 +7,7 @@ mod follow_up_tests;
 pub mod model;
 pub mod moves;
 pub mod questions;
+pub mod replacements;
 
 pub use decide::{Inputs, plan};
 pub use model::*;

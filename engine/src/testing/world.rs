@@ -13,7 +13,7 @@ use crate::apply::recover::{Circumstances, Recovered, fold, questions};
 use crate::apply::{Apply, ApplyError, Options};
 use crate::diagnostic::Diagnostics;
 use crate::plan::decide::{first_questions, follow_up, remade};
-use crate::plan::{Action, Inputs, Observation, Plan, plan};
+use crate::plan::{Action, Inputs, Observation, Plan, plan, replacements};
 use crate::resource::Facts;
 use crate::state::{Run, State};
 use crate::value::{Map, Value};
@@ -110,9 +110,15 @@ impl World {
             }
             let mut planned = None;
             inputs(&observations, &mut |inputs| planned = Some(plan(inputs)));
-            let plan = planned.expect("it was planned")?;
+            let mut plan = planned.expect("it was planned")?;
             let now = remade(&plan);
             if now.is_subset(&made) {
+                let answers = replacements::probes(&plan).into_iter();
+                let answers = answers.map(|asked| (asked.address.clone(), self.cloud.read(&asked))).collect();
+                let refused = replacements::settle(&mut plan, &answers, graph.as_ref());
+                if refused.has_errors() {
+                    return Err(refused);
+                }
                 return Ok(plan);
             }
             made.extend(now);

@@ -108,7 +108,9 @@ impl<'a> Wanted<'a> {
             let actual = file.get(name)?;
             if lines::is_recipe(line) {
                 let secret = lines::secret_in(line, self.own, id, &actual)?;
-                return Some(digest.map_or_else(|| self.names(file, id), |digest| lines::digest(id, &secret) == digest));
+                return Some(
+                    digest.map_or_else(|| self.names(file, id), |digest| lines::digest(id, &secret) == digest),
+                );
             }
             lines::has_id(line, self.own, Some(id)).then(|| actual.contains(id))
         };
@@ -127,7 +129,8 @@ impl<'a> Wanted<'a> {
     pub fn shelve_others(self, file: &mut EnvText, ids: &[&str]) {
         let of_the_key = |line: &Value| lines::is_recipe(line) || lines::has_id(line, self.own, None);
         let names: Vec<&String> = self.lines().filter(|(_, line)| of_the_key(line)).map(|(name, _)| name).collect();
-        let texts: Vec<String> = names.iter().filter_map(|name| file.get(name)).filter(|text| !text.is_empty()).collect();
+        let texts: Vec<String> =
+            names.iter().filter_map(|name| file.get(name)).filter(|text| !text.is_empty()).collect();
         if !texts.is_empty() && !texts.iter().any(|text| ids.iter().any(|id| text.contains(id))) {
             names.into_iter().for_each(|name| file.shelve(name));
         }

@@ -138,9 +138,7 @@ fn plain(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Secret(secret) => plain(secret.expose()),
-        Value::Bool(_) | Value::Integer(_) | Value::Float(_) => {
-            Some(value.to_json().ok()?.to_string())
-        }
+        Value::Bool(_) | Value::Integer(_) | Value::Float(_) => Some(value.to_json().ok()?.to_string()),
         _ => None,
     }
 }

@@ -107,24 +107,25 @@ impl Provider for AccessKey {
         // The file before the key: a run that is cut short between the two leaves a key that the next one finds, and
         // not lines that nobody looks for any more. From the first call on the secret is of no use.
         user.deactivate(id).await?;
-        forget_lines(context, delete, id).await?;
+        if let Some(wanted) = Wanted::of(&delete.address, &delete.managed) {
+            forget_lines(context, wanted, id, text(&delete.attributes, "secret_digest")).await?;
+        }
         user.delete_inactive(id).await
     }
 }
 
 /// Takes a key's lines out of its file.
-async fn forget_lines(context: &Context, delete: &Delete, id: &str) -> Result<(), Fault> {
-    let Some(wanted) = Wanted::of(&delete.address, &delete.managed) else { return Ok(()) };
-    let digest = text(&delete.attributes, "secret_digest");
+async fn forget_lines(context: &Context, wanted: Wanted<'_>, id: &str, digest: Option<&str>) -> Result<(), Fault> {
     let Some(mut file) = load(context, wanted.path).await? else { return Ok(()) };
     let before = file.clone();
     wanted.remove(&mut file, id, digest);
     if file == before {
         return Ok(());
     }
-    let (own, path) = (wanted.own.clone(), wanted.path.to_owned());
-    let (id, digest, set) = (id.to_owned(), digest.map(str::to_owned), wanted.set.clone());
-    edit(context, &path.clone(), move |file| {
+    let (own, path, set) = (wanted.own.clone(), wanted.path.to_owned(), wanted.set.clone());
+    let (id, digest) = (id.to_owned(), digest.map(str::to_owned));
+    // Once more, on what is there under the lock: another key may have been written meanwhile.
+    edit(context, wanted.path, move |file| {
         Wanted { own: &own, path: &path, set: &set }.remove(file, &id, digest.as_deref());
     })
     .await
@@ -257,13 +258,8 @@ impl AccessKey {
             texts.iter().for_each(|(name, text)| file.set(name, text));
         })
         .await?;
-        if old.path != wanted.path && file.is_some() {
-            let (own, path, set) = (old.own.clone(), old.path.to_owned(), old.set.clone());
-            let (id, digest) = (id.to_owned(), digest.map(str::to_owned));
-            edit(context, old.path, move |file| {
-                Wanted { own: &own, path: &path, set: &set }.remove(file, &id, digest.as_deref());
-            })
-            .await?;
+        if old.path != wanted.path {
+            forget_lines(context, old, id, digest).await?;
         }
         let mut learned = attributes(id, secret.as_deref());
         learned.insert("kept_at".to_owned(), here(&context.folder).into());
@@ -315,10 +311,8 @@ async fn make_room(user: User<'_>, keys: &[Key], replaced: Option<&str>) -> Resu
     {
         return user.delete(&old.id).await;
     }
-    let shown: Vec<String> = keys
-        .iter()
-        .map(|key| format!("{} ({})", key.id, if key.active { "active" } else { "inactive" }))
-        .collect();
+    let shown: Vec<String> =
+        keys.iter().map(|key| format!("{} ({})", key.id, if key.active { "active" } else { "inactive" })).collect();
     let message = format!(
         "user {} has {} access keys already, {}, and AWS allows no more: find out which one nobody uses (aws iam \
          get-access-key-last-used --access-key-id ID), delete it (aws iam delete-access-key --user-name {} \
@@ -381,18 +375,15 @@ async fn load(context: &Context, path: &str) -> Result<Option<EnvText>, Fault> {
     blocking(move || env_file::read(&folder, &path)).await?.map_err(|error| fault(&error))
 }
 
-async fn edit(
-    context: &Context,
-    path: &str,
-    change: impl FnOnce(&mut EnvText) + Send + 'static,
-) -> Result<(), Fault> {
+async fn edit(context: &Context, path: &str, change: impl FnOnce(&mut EnvText) + Send + 'static) -> Result<(), Fault> {
     let (folder, path) = (context.folder.clone(), path.to_owned());
     blocking(move || env_file::commit(&folder, &path, change)).await?.map_err(|error| fault(&error))
 }
 
 /// File work, where it may block. It goes on to its end even if the caller stops waiting.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
-    let stopped = |error| Fault::local(FaultKind::Uncertain, "env_file", format!("{error}; this is a fault of s3stack"));
+    let stopped =
+        |error| Fault::local(FaultKind::Uncertain, "env_file", format!("{error}; this is a fault of s3stack"));
     tokio::task::spawn_blocking(work).await.map_err(stopped)
 }
 

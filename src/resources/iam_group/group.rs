@@ -39,12 +39,7 @@ static DESCRIPTOR: Descriptor = Descriptor {
             "iam:GetGroupPolicy",
         ],
         create: &["iam:CreateGroup", "iam:AttachGroupPolicy", "iam:PutGroupPolicy"],
-        update: &[
-            "iam:AttachGroupPolicy",
-            "iam:DetachGroupPolicy",
-            "iam:PutGroupPolicy",
-            "iam:DeleteGroupPolicy",
-        ],
+        update: &["iam:AttachGroupPolicy", "iam:DetachGroupPolicy", "iam:PutGroupPolicy", "iam:DeleteGroupPolicy"],
         delete: &[
             "iam:DetachGroupPolicy",
             "iam:DeleteGroupPolicy",

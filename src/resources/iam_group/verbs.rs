@@ -12,9 +12,9 @@ use s3stack_engine::value::{Map, Value};
 use super::group::Group;
 use crate::aws::{Operation, Session, rules};
 use crate::resources::iam::holder::{Holder, Kind, PAGE};
-use crate::resources::members::{gone_is_done, text, unless_missing, value};
 use crate::resources::iam::names::{self, folded};
 use crate::resources::iam::{attachments, inline, sweep};
+use crate::resources::members::{gone_is_done, text, unless_missing, value};
 use crate::resources::{Context, Create, Delete, Depth, Progress, Provider, Question, Reply, Update};
 
 const GET: Operation = Operation::read("iam", "GetGroup");
@@ -69,9 +69,8 @@ impl Provider for Group {
         }
         // A group with members can be deleted in some emulators, and those who are not the stack's must not lose it unasked.
         let Some((_, members)) = unless_missing(group(session, name).await)? else { return Ok(()) };
-        let is_ours = |user: &str| {
-            delete.dependents.iter().any(|(kind, id)| kind == "iam.user" && folded(id) == folded(user))
-        };
+        let is_ours =
+            |user: &str| delete.dependents.iter().any(|(kind, id)| kind == "iam.user" && folded(id) == folded(user));
         let strangers: Vec<&str> = members.iter().map(String::as_str).filter(|user| !is_ours(user)).collect();
         if !strangers.is_empty() {
             let message = format!(

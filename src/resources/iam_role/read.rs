@@ -48,9 +48,12 @@ impl Told {
             ("name".to_owned(), self.name.as_str().into()),
             ("path".to_owned(), self.path.into()),
             ("trust_policy".to_owned(), self.trust),
-            ("boundary".to_owned(), self.boundary.into()),
             ("tags".to_owned(), tags::shown(&self.tags)),
         ]);
+        // Emulators' bulk answers know no boundaries; without one, whether there is one is for a point read to say.
+        if !hint || self.boundary.is_some() {
+            managed.insert("boundary".to_owned(), self.boundary.into());
+        }
         if let Some(inline) = &self.inline {
             managed.insert("inline_policies".to_owned(), inline::shown(inline));
         }

@@ -7,9 +7,9 @@ use s3stack_engine::value::{Map, Value};
 use super::groups;
 use crate::aws::{Operation, Session, rules};
 use crate::resources::Delete;
+use crate::resources::iam::attachments;
 use crate::resources::iam::holder::{Holder, Kind};
 use crate::resources::members::{gone_is_done, unless_missing, value};
-use crate::resources::iam::attachments;
 
 /// Without waiting for what was detached to be gone: something may stand in the way that nobody has removed yet.
 const DELETE: Operation = Operation::idempotent("iam", "DeleteUser").retrying(rules::IAM_DETACH);

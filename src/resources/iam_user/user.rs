@@ -70,7 +70,6 @@ static DESCRIPTOR: Descriptor = Descriptor {
             "iam:ListUserPolicies",
             "iam:ListGroupsForUser",
             "iam:ListAccessKeys",
-            "iam:UpdateAccessKey",
             "iam:DeleteAccessKey",
             "iam:GetLoginProfile",
             "iam:DeleteLoginProfile",

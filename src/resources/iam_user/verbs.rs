@@ -9,13 +9,12 @@ use super::user::User;
 use super::{deletion, groups};
 use crate::aws::{Operation, rules};
 use crate::resources::iam::holder::{Holder, Kind};
-use crate::resources::members::{gone_is_done, text, value};
 use crate::resources::iam::{attachments, inline, names, tags};
+use crate::resources::members::{gone_is_done, text, value};
 use crate::resources::{Context, Create, Delete, Depth, Progress, Provider, Question, Reply, Update};
 
 const CREATE: Operation = Operation::once("iam", "CreateUser").retrying(rules::IAM_CREATE);
-const PUT_BOUNDARY: Operation =
-    Operation::idempotent("iam", "PutUserPermissionsBoundary").retrying(rules::IAM_CHANGE);
+const PUT_BOUNDARY: Operation = Operation::idempotent("iam", "PutUserPermissionsBoundary").retrying(rules::IAM_CHANGE);
 const DELETE_BOUNDARY: Operation =
     Operation::idempotent("iam", "DeleteUserPermissionsBoundary").retrying(rules::IAM_DETACH);
 const TAG: Operation = Operation::idempotent("iam", "TagUser").retrying(rules::IAM_CHANGE);
