@@ -2,7 +2,7 @@
 //!
 //! [`Local`] is one emulator per stack folder, for people: it outlives the command and keeps its data under
 //! `.s3stack/local/`. [`Owned`] is one for a test: it ends, in whatever way its owner ends, and leaves nothing.
-//! Both run in one Python environment in the user's cache ([`environment`]), listen on loopback only, and treat a
+//! Both run in one Python environment in the user's cache (`environment`), listen on loopback only, and treat a
 //! twelve-digit access key id as the account.
 
 mod control;

@@ -1,7 +1,7 @@
 //! The expression language: `${…}` in the strings of a stack file.
 //!
 //! A string goes through four steps. `scanner` finds the expressions and bounds their size, `hcl-edit` parses each,
-//! `parse` turns its tree into our own `ast`, and `evaluate` computes it against a [`Scope`]. [`settle`] goes on
+//! `parse` turns its tree into our own `ast`, and `evaluate` computes it against a [`Scope`]. `settle` goes on
 //! where evaluation had to stop because AWS had not made a value yet. `offsets` maps places in the decoded string to
 //! places in the file.
 //!

@@ -1,8 +1,8 @@
 //! The stack file: from TOML to blocks with every place kept.
 //!
-//! [`syntax`] reads tokens and puts tables together, [`parse`] makes nodes and templates of them and merges the files,
-//! [`sections`] and [`blocks`] know what the tables mean, [`static_check`] checks everything that is known before an
-//! expression is evaluated. [`variables`] finds the value of each variable; [`evaluate`] evaluates nodes.
+//! `syntax` reads tokens and puts tables together, `parse` makes nodes and templates of them and merges the files,
+//! `sections` and `blocks` know what the tables mean, `static_check` checks everything that is known before an
+//! expression is evaluated. [`variables`] finds the value of each variable; `evaluate` evaluates nodes.
 //!
 //! | code | meaning |
 //! |---|---|
