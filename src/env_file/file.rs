@@ -111,6 +111,15 @@ pub fn prepare(folder: &Path, path: &str) -> Result<Prepared, EnvFileError> {
     Ok(prepared)
 }
 
+/// Removes what a process that was killed left beside a file, where nothing is to be written: it may hold a secret.
+pub fn tidy(folder: &Path, path: &str) {
+    // Where the path leads nowhere nothing was left, and whoever uses it next is told.
+    if let Ok(place) = Place::find(folder, path) {
+        let _lock = place.lock_folder();
+        place.remove_left_behind();
+    }
+}
+
 /// Prepares and commits in one go, where nothing is lost if that fails.
 ///
 /// # Errors
@@ -298,6 +307,20 @@ mod tests {
 
     fn set<'a>(name: &'a str, value: &'a str) -> impl FnOnce(&mut EnvText) + 'a {
         move |text| text.set(name, value)
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_removed_also_where_nothing_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = folder.path().join(".env.s3stack-0123456789abcdef0123456789abcdef");
+        std::fs::write(&left, "SECRET=x").unwrap();
+        let held = prepare(folder.path(), ".env").unwrap();
+        let own = held.temporary.as_ref().unwrap().0.clone();
+        std::fs::write(&left, "SECRET=x").unwrap();
+        tidy(folder.path(), ".env");
+        assert!(!left.exists());
+        assert!(own.exists(), "a process that lives keeps its own");
+        tidy(folder.path(), "nowhere/.env");
     }
 
     #[test]

@@ -6,5 +6,5 @@
 mod file;
 mod text;
 
-pub use file::{EnvFileError, Prepared, commit, prepare, read, write_plain};
+pub use file::{EnvFileError, Prepared, commit, prepare, read, tidy, write_plain};
 pub use text::EnvText;

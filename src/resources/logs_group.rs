@@ -111,7 +111,10 @@ static ACCESS: Access = Access {
     ],
     shapes: &[
         ActionShapes { actions: &["logs:GetQueryResults", "logs:StopQuery", "logs:DescribeQueries"], shapes: &[ANY] },
-        ActionShapes { actions: &["logs:TagResource", "logs:UntagResource", "logs:ListTagsForResource"], shapes: &[BARE] },
+        ActionShapes {
+            actions: &["logs:TagResource", "logs:UntagResource", "logs:ListTagsForResource"],
+            shapes: &[BARE],
+        },
     ],
     otherwise: &[GROUP],
     key: None,
@@ -154,7 +157,9 @@ static DESCRIPTOR: Descriptor = Descriptor {
 };
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
-    let arn = Attribute::predicted("The ARN, `arn:aws:logs:REGION:ACCOUNT:log-group:NAME`, without the `:*` that policies want.");
+    let arn = Attribute::predicted(
+        "The ARN, `arn:aws:logs:REGION:ACCOUNT:log-group:NAME`, without the `:*` that policies want.",
+    );
     derive::schema::<Properties>(&[("arn", arn)])
         .expect("the properties are of shapes that the model knows, which a test sees to")
 });
@@ -298,7 +303,8 @@ async fn write_retention(session: &Session, name: &str, days: &Value) -> Result<
             session.call(DELETE_RETENTION, send).await.map(drop)
         }
         Some(days) => {
-            let too_long = |_| Fault::local(FaultKind::Invalid, PUT_RETENTION.name, format!("{days} days are too long"));
+            let too_long =
+                |_| Fault::local(FaultKind::Invalid, PUT_RETENTION.name, format!("{days} days are too long"));
             let days = i32::try_from(days).map_err(too_long)?;
             let send = || logs.put_retention_policy().log_group_name(name).retention_in_days(days).send();
             session.call(PUT_RETENTION, send).await.map(drop)

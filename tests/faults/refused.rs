@@ -44,11 +44,10 @@ async fn credentials_that_expire_half_way() {
     let total = {
         let stack = Stack::new(TEN).await;
         stack.apply().await;
-        // Two runs do not wait equally often for what a service makes visible late; the last few requests of one may
-        // be after the end of another.
-        stack.proxy.requests().len() - 6
+        stack.proxy.requests().len()
     };
-    for from in (1..total).step_by(6) {
+    // Not up to the last: how many there are differs by a few, with what has to be asked twice.
+    for from in (1..total - 8).step_by(6) {
         let stack = Stack::new(TEN).await;
         let after = move |request: &Request| request.index >= from;
         let (xml, query) = (Reply::xml(400, "ExpiredToken"), Reply::query(403, "ExpiredToken"));

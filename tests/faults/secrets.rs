@@ -56,8 +56,11 @@ fn check(stack: &Stack, ran: &Ran, given_in: &[&str]) {
     }
 }
 
+/// A name with a text, where there is one: an environment variable, or a file.
+type Named = Option<(&'static str, String)>;
+
 /// The ways to give a variable: arguments, environment, files that hold it.
-fn ways() -> BTreeMap<&'static str, (Vec<String>, Option<(&'static str, String)>, Option<(&'static str, String)>)> {
+fn ways() -> BTreeMap<&'static str, (Vec<String>, Named, Named)> {
     let assignment = format!("token = \"{CANARY}\"\n");
     [
         ("argument", (vec!["--var".to_owned(), format!("token={CANARY}")], None, None)),

@@ -370,20 +370,11 @@ impl<'a> Apply<'a> {
             std::mem::take(&mut self.record.state.pending).into_iter().partition(|pending| pending.run == run);
         self.record.state.pending = others;
         let circumstances = Circumstances { registry: self.options.registry, wall: self.wall, taken_over: false };
-        let before = self.record.state.clone();
-        let (mut folded, recovered) = recover::fold(&before, &answers, circumstances);
+        let (mut folded, recovered) = recover::fold(&self.record.state, &answers, circumstances);
         folded.pending.extend(own);
         self.record.state = folded;
         self.changed();
-        let known = |state: &State, address: &Address| {
-            let id = state.instances.get(address).map(|instance| instance.physical_id.clone());
-            (id, state.deposed.iter().filter(|deposed| deposed.address == *address).count())
-        };
-        // That nothing came after is the rule, and no news.
-        let news = recovered
-            .into_iter()
-            .filter(|one| one.stays || known(&before, &one.address) != known(&self.record.state, &one.address));
-        for recovered in news {
+        for recovered in recovered {
             self.events.push(Event::Recovered { address: recovered.address, what: recovered.what });
         }
     }

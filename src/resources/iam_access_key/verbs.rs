@@ -116,6 +116,8 @@ impl Provider for AccessKey {
 
 /// Takes a key's lines out of its file.
 async fn forget_lines(context: &Context, wanted: Wanted<'_>, id: &str, digest: Option<&str>) -> Result<(), Fault> {
+    let (folder, beside) = (context.folder.clone(), wanted.path.to_owned());
+    blocking(move || env_file::tidy(&folder, &beside)).await?;
     let Some(mut file) = load(context, wanted.path).await? else { return Ok(()) };
     let before = file.clone();
     wanted.remove(&mut file, id, digest);

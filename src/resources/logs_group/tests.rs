@@ -150,11 +150,8 @@ fn the_arn_is_known_before_the_group_is_made() {
     let node = &graph.nodes[&Address::root("logs.group", "it")];
     let arn = "arn:aws:logs:eu-west-1:123456789012:log-group:/app/web";
     assert_eq!(node.resource.attribute("arn"), &Value::from(arn));
-    assert!(!TYPE.predict("arn", &facts(), &mut |_| Value::Unknown(Unknown::Expression {
-        source: "x".into(),
-        scope: BTreeMap::new()
-    }))
-    .is_known());
+    let mut unknown = |_: &str| Value::Unknown(Unknown::Expression { source: "x".into(), scope: BTreeMap::new() });
+    assert!(!TYPE.predict("arn", &facts(), &mut unknown).is_known());
 }
 
 #[test]
@@ -228,7 +225,7 @@ async fn many_groups_are_listed_and_few_are_asked_for() {
     let service = Service::with(60).await;
     let names = ["g0001", "g0002", "g0003", "g0055", "gone"].map(question);
     let seen = TYPE.read(&service.context, &names, Depth::Sweep).await;
-    assert_eq!(seen.iter().filter(|one| matches!(one, Observation::Found(live)if live.hint)).count(), 4);
+    assert_eq!(seen.iter().filter(|one| matches!(one, Observation::Found(live) if live.hint)).count(), 4);
     assert_eq!(seen[4], Observation::Missing);
     assert_eq!(service.asked().len(), 2, "two pages");
     TYPE.read(&service.context, &names[..2], Depth::Sweep).await;
