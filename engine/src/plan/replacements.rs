@@ -68,3 +68,64 @@ fn target(change: &Change) -> Option<&Instance> {
     let (before, after) = (change.before.as_ref()?, change.after.as_ref()?);
     (!after.physical_id.is_empty() && after.physical_id != before.physical_id).then_some(after)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::faults::Schedule;
+    use crate::testing::stack::{Stack, bucket};
+    use crate::testing::types::BUCKET;
+    use crate::testing::world::World;
+    use crate::value::Map;
+
+    fn named(name: &str) -> Stack {
+        Stack::default().with(bucket("a"), |block| block.name = name.into())
+    }
+
+    /// A world with a bucket `one`, in which somebody else's `other` exists.
+    fn world(owner: Option<&str>) -> World {
+        let mut world = World::default();
+        world.apply(Some(&named("one")), &Schedule::calm()).unwrap();
+        if let Some(owner) = owner {
+            world.cloud.plant(BUCKET, "other", (!owner.is_empty()).then_some(owner), Map::new());
+        }
+        world
+    }
+
+    fn plan(world: &World, name: &str) -> Result<Plan, Diagnostics> {
+        world.plan(Some(&named(name)), &world.store.state())
+    }
+
+    #[test]
+    fn the_new_name_of_a_replacement_is_seen_to_be_free() {
+        let plan = plan(&world(None), "other").unwrap();
+        assert_eq!(plan.changes[&bucket("a")].action, Action::Replace { delete_first: false });
+        assert!(plan.changes[&bucket("a")].seen_missing);
+    }
+
+    #[test]
+    fn a_new_name_that_is_somebody_elses_is_refused_before_anything_is_called() {
+        for owner in ["", "lineage-of-others"] {
+            let refused = plan(&world(Some(owner)), "other").unwrap_err();
+            assert_eq!(refused.0.iter().map(|one| one.code).collect::<Vec<_>>(), ["S3S-O1"], "{owner}");
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_run_of_ours_left_under_the_new_name_is_none_of_others() {
+        let plan = plan(&world(Some("lineage-1")), "other").unwrap();
+        assert!(!plan.changes[&bucket("a")].seen_missing);
+    }
+
+    #[test]
+    fn a_replacement_that_keeps_its_name_asks_for_nothing_more() {
+        let world = world(None);
+        let stack = Stack::default().with(bucket("a"), |block| {
+            block.name = "one".into();
+            block.zone = "elsewhere".into();
+        });
+        let plan = world.plan(Some(&stack), &world.store.state()).unwrap();
+        assert_eq!(plan.changes[&bucket("a")].action, Action::Replace { delete_first: true });
+        assert!(probes(&plan).is_empty());
+    }
+}
