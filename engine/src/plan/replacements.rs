@@ -93,7 +93,7 @@ mod tests {
     }
 
     fn plan(world: &World, name: &str) -> Result<Plan, Diagnostics> {
-        world.plan(Some(&named(name)), &world.store.state())
+        world.plan(Some(&named(name)), world.store.state())
     }
 
     #[test]
@@ -124,7 +124,7 @@ mod tests {
             block.name = "one".into();
             block.zone = "elsewhere".into();
         });
-        let plan = world.plan(Some(&stack), &world.store.state()).unwrap();
+        let plan = world.plan(Some(&stack), world.store.state()).unwrap();
         assert_eq!(plan.changes[&bucket("a")].action, Action::Replace { delete_first: true });
         assert!(probes(&plan).is_empty());
     }
