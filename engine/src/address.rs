@@ -1,7 +1,9 @@
 //! Names of things in a stack: resource types, addresses, paths into properties.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -48,8 +50,14 @@ pub struct ModulePath(pub Vec<ModuleStep>);
 
 /// The address of one resource: `s3.bucket.data`, `module.core.logs.group.this["lambda"]`,
 /// `events.rule.on_upload/permission.process`.
+///
+/// Cheap to clone: every part of the program keys by it, and it stands inside of values.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Address(Arc<Parts>);
+
+/// What an address is made of; addresses are in the order of these.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Address {
+pub struct Parts {
     /// Where the block stands.
     pub module: ModulePath,
     /// The resource type.
@@ -65,23 +73,48 @@ pub struct Address {
 impl Address {
     /// The address of a block in the root module.
     pub fn root(type_name: impl Into<String>, name: impl Into<String>) -> Self {
-        Self {
+        Self::new(Parts {
             module: ModulePath::default(),
             type_name: TypeName::new(type_name),
             name: name.into(),
             key: None,
             companion: None,
-        }
+        })
+    }
+
+    /// The address of these parts.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
     }
 
     /// The block's address without instance key and companion.
     pub fn block(&self) -> Address {
-        Address { key: None, companion: None, ..self.clone() }
+        Self::new(Parts { key: None, companion: None, ..Parts::clone(self) })
     }
 
     /// The address of the resource that implies this one; itself when it is no companion.
     pub fn parent(&self) -> Address {
-        Address { companion: None, ..self.clone() }
+        Self::new(Parts { companion: None, ..Parts::clone(self) })
+    }
+}
+
+impl Deref for Address {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl DerefMut for Address {
+    fn deref_mut(&mut self) -> &mut Parts {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({self})")
     }
 }
 
@@ -210,12 +243,9 @@ fn parse(text: &str) -> Option<Address> {
     } else {
         None
     };
-    cursor.0.is_empty().then(|| Address {
-        module: ModulePath(module),
-        type_name: TypeName::new(format!("{service}.{kind}")),
-        name,
-        key,
-        companion,
+    cursor.0.is_empty().then(|| {
+        let type_name = TypeName::new(format!("{service}.{kind}"));
+        Address::new(Parts { module: ModulePath(module), type_name, name, key, companion })
     })
 }
 

@@ -407,6 +407,12 @@ mod tests {
         })
     }
 
+    /// Maps keep eleven values to a node, full or not: a large value makes every small map large.
+    #[test]
+    fn a_value_is_small() {
+        assert!(size_of::<Value>() <= 56, "{}", size_of::<Value>());
+    }
+
     #[test]
     fn references_unknowns_and_marked_maps_survive_storage() {
         let value = Value::map([

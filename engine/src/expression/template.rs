@@ -19,7 +19,8 @@ pub struct Template(Arc<Parsed>);
 struct Parsed {
     text: String,
     origin: Origin,
-    parts: Vec<Part>,
+    /// What it is made of; empty where it is its own text, as most strings and all but a few keys are.
+    parts: Box<[Part]>,
 }
 
 impl Template {
@@ -27,7 +28,11 @@ impl Template {
     /// function and wrong number of arguments in it.
     pub fn parse(text: &str, origin: &Origin) -> Result<Template, Diagnostics> {
         match parse::template(text) {
-            Ok(parts) => Ok(Self(Arc::new(Parsed { text: text.to_owned(), origin: origin.clone(), parts }))),
+            Ok(parts) => {
+                let is_plain = matches!(parts.as_slice(), [Part::Literal(literal)] if literal == text);
+                let parts = if is_plain { Box::default() } else { parts.into_boxed_slice() };
+                Ok(Self(Arc::new(Parsed { text: text.to_owned(), origin: origin.clone(), parts })))
+            }
             Err(mistakes) => {
                 Err(Diagnostics(mistakes.into_iter().map(|mistake| diagnostic(mistake, origin)).collect()))
             }
@@ -51,8 +56,8 @@ impl Template {
 
     /// The text after unescaping, if there is no `${…}` in it.
     pub fn literal(&self) -> Option<&str> {
-        match self.0.parts.as_slice() {
-            [] => Some(""),
+        match &*self.0.parts {
+            [] => Some(&self.0.text),
             [Part::Literal(text)] => Some(text),
             _ => None,
         }

@@ -20,6 +20,20 @@ use crate::value::{Map, Unknown, Value};
 /// One thing that is evaluated: a property or attribute of a resource.
 type Slot = (Address, String);
 
+/// Values by resource and by name. In two steps, because a stack has many more names than resources.
+type Values = HashMap<Address, HashMap<String, Value>>;
+
+fn find<'v>(values: &'v Values, address: &Address, name: &str) -> Option<&'v Value> {
+    values.get(address)?.get(name)
+}
+
+fn put(values: &mut Values, address: &Address, name: &str, value: Value) {
+    match values.get_mut(address) {
+        Some(of) => of.insert(name.to_owned(), value),
+        None => values.entry(address.clone()).or_default().insert(name.to_owned(), value),
+    };
+}
+
 /// Most properties and attributes that may wait for each other in a row: each takes some of the program's stack.
 const MAX_CHAIN: usize = 100;
 
@@ -30,10 +44,10 @@ pub struct Evaluator<'a> {
     pub blocks: BTreeMap<Address, &'a Block>,
     /// Everything found wrong.
     pub diagnostics: RefCell<Diagnostics>,
-    /// Properties as written, with references as [`Value::Reference`].
-    raw: RefCell<HashMap<Slot, Value>>,
+    /// Properties as written, with references as [`Value::Reference`]; those that are null are left out.
+    raw: RefCell<Values>,
     /// Properties and attributes with references resolved.
-    values: RefCell<HashMap<Slot, Value>>,
+    values: RefCell<Values>,
     /// What is being evaluated, outermost first.
     under_way: RefCell<Vec<Slot>>,
     /// Who names whom, and in which property.
@@ -86,7 +100,7 @@ impl<'a> Evaluator<'a> {
 
     pub fn raw_of(&self, address: &Address, name: &str) -> Value {
         self.property(address, name);
-        self.raw.borrow().get(&(address.clone(), name.to_owned())).cloned().unwrap_or_default()
+        find(&self.raw.borrow(), address, name).cloned().unwrap_or_default()
     }
 
     pub fn report(&self, diagnostic: Diagnostic) {
@@ -108,7 +122,9 @@ impl<'a> Evaluator<'a> {
             };
             let raw = if written.is_null() { self.default(kind, address, name, property) } else { written };
             let raw = if name == "tags" && kind.descriptor().taggable { self.with_stack_tags(raw) } else { raw };
-            self.raw.borrow_mut().insert((address.clone(), name.to_owned()), raw.clone());
+            if !raw.is_null() {
+                put(&mut self.raw.borrow_mut(), address, name, raw.clone());
+            }
             self.resolve_references(raw, property, &Path::of(name), address)
         })
     }
@@ -135,10 +151,10 @@ impl<'a> Evaluator<'a> {
 
     /// Evaluates a slot once; a slot that needs itself is a cycle.
     fn once(&self, address: &Address, name: &str, evaluate: impl FnOnce() -> Value) -> Value {
-        let slot = (address.clone(), name.to_owned());
-        if let Some(value) = self.values.borrow().get(&slot) {
+        if let Some(value) = find(&self.values.borrow(), address, name) {
             return value.clone();
         }
+        let slot = (address.clone(), name.to_owned());
         let begun = self.under_way.borrow().iter().position(|other| *other == slot);
         if let Some(begun) = begun {
             let words: Vec<String> = self.under_way.borrow()[begun..]
@@ -168,10 +184,10 @@ impl<'a> Evaluator<'a> {
             );
             return poison(address, name);
         }
-        self.under_way.borrow_mut().push(slot.clone());
+        self.under_way.borrow_mut().push(slot);
         let value = evaluate();
         self.under_way.borrow_mut().pop();
-        self.values.borrow_mut().insert(slot, value.clone());
+        put(&mut self.values.borrow_mut(), address, name, value.clone());
         value
     }
 

@@ -1,5 +1,8 @@
 //! Checks a value against the schema model, and says all that is wrong with it at once.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use indexmap::IndexMap;
 use regex_lite::Regex;
 
@@ -253,9 +256,25 @@ fn starts_with(key: &str, prefix: &str) -> bool {
     key.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix))
 }
 
+thread_local! {
+    /// The patterns in use: compiling one takes a hundred times as long as matching a name with it.
+    static PATTERNS: RefCell<HashMap<String, Option<Regex>>> = RefCell::default();
+}
+
+/// More patterns than any stack has: those of the types it uses and of its variables.
+const MAX_PATTERNS: usize = 1000;
+
 /// A pattern that does not compile matches nothing; the registry's tests compile every pattern.
 pub fn matches(pattern: &str, text: &str) -> bool {
-    Regex::new(pattern).is_ok_and(|regex| regex.is_match(text))
+    PATTERNS.with_borrow_mut(|patterns| {
+        if patterns.len() >= MAX_PATTERNS {
+            patterns.clear();
+        }
+        if !patterns.contains_key(pattern) {
+            patterns.insert(pattern.to_owned(), Regex::new(pattern).ok());
+        }
+        patterns.get(pattern).and_then(Option::as_ref).is_some_and(|regex| regex.is_match(text))
+    })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::load::Types;
 use super::model::*;
 use super::reserved::object_fields;
 use super::sections::later;
-use crate::address::{Address, Path, Step};
+use crate::address::{Address, Parts, Path, Step};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
 use crate::expression::{Origin, Template, Traversal};
 use crate::schema::validate::{self, Problem};
@@ -176,7 +176,7 @@ impl<'a> Names<'a> {
         let same_type =
             self.blocks.keys().filter(|one| one.type_name == address.type_name).map(|one| one.name.as_str());
         let near = did_you_mean(&address.name, same_type)
-            .map(|name| Address { name: name.to_owned(), ..address.clone() }.to_string())
+            .map(|name| Address::new(Parts { name: name.to_owned(), ..Parts::clone(address) }).to_string())
             .or_else(|| did_you_mean(&written, known.iter().map(String::as_str)).map(str::to_owned));
         let help = match near {
             Some(near) => format!("did you mean `{near}`?"),
