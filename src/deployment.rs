@@ -10,8 +10,9 @@ use s3stack_engine::apply::recover::{self, Circumstances, Recovered};
 use s3stack_engine::apply::{Apply, Event, Options, Request, Summary};
 use s3stack_engine::diagnostic::{Diagnostic, Diagnostics};
 use s3stack_engine::graph::{self, Graph};
-use s3stack_engine::plan::decide::{first_questions, follow_up, remade};
+use s3stack_engine::plan::decide::{first_questions, remade};
 use s3stack_engine::plan::questions::Question;
+use s3stack_engine::plan::reread::{follow_up, unsettled};
 use s3stack_engine::plan::{self, Observation, Plan, replacements};
 use s3stack_engine::resource::{Facts, Identity};
 use s3stack_engine::state::{Run, State, StateError};
@@ -25,11 +26,12 @@ use crate::backend::lease::{Claim, Keeper};
 use crate::backend::s3::S3Store;
 use crate::backend::{Condition, Document, Store, StoreError};
 use crate::cloud::{Cloud, provider};
-use crate::driver::{Persistence, drive};
+use crate::driver::{Persistence, drive, seconds_since_1970};
 use crate::error::Error;
 use crate::folder::Folder;
 use crate::local::Endpoint;
-use crate::project::{Backend, Project};
+use crate::patience::Patience;
+use crate::project::{self, Backend, Project};
 use crate::resources::{Create, Depth, Types};
 use crate::seal::Sealer;
 
@@ -54,7 +56,12 @@ pub struct Reach {
     pub observer: Option<Observer>,
     /// How patient retries are.
     pub policy: Policy,
+    /// Hears what is being waited for.
+    pub notice: Option<Notice>,
 }
+
+/// Whoever is told, in words, what takes long.
+pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// A stack with its account and its state.
 pub struct Deployment {
@@ -71,6 +78,7 @@ pub struct Deployment {
     files: Folder,
     local: bool,
     reading: Reading,
+    notice: Option<Notice>,
 }
 
 /// What becomes of a state that cannot be read.
@@ -172,9 +180,22 @@ impl Deployment {
         };
         let store = store(&project, &facts, &clients, reach).await?;
         let (state, condition) = read_state(&project, store.as_ref(), &facts, local, reading).await?;
+        if !project.problems.0.is_empty() && condition == Condition::Absent {
+            return Err(Error::refused(
+                "S3S-A6",
+                format!("there is no state at {}, and files with errors may name the wrong place", store.place()),
+                "mend the files and try again; nothing was changed",
+            ));
+        }
         let files = Folder::new(&project.folder);
         let cloud = Cloud::new(clients, facts, state.lineage.clone(), project.folder.clone());
-        Ok(Self { project, cloud, store, state, condition, files, local, reading })
+        let notice = reach.notice.clone();
+        Ok(Self { project, cloud, store, state, condition, files, local, reading, notice })
+    }
+
+    /// Whether this is an emulator's AWS, with a state of its own.
+    pub fn is_local(&self) -> bool {
+        self.local
     }
 
     /// Goes on under the mark that a plan of a stack without state was saved with. A stack that has a state keeps its own.
@@ -207,17 +228,25 @@ impl Deployment {
         let mut forget = BTreeSet::new();
         let mut observations: BTreeMap<Address, Observation> = BTreeMap::new();
         let mut confirmed = BTreeSet::new();
+        let mut patience = Patience::new(self.cloud.clients.settles_within());
         loop {
             let (graph, warnings) = self.graph(&state, &forget);
             if warnings.has_errors() && !destroy {
                 return Err(Error::Diagnostics(warnings));
             }
+            let is_sound = self.project.problems.0.is_empty() && !warnings.has_errors();
+            let warnings = match is_sound {
+                true => warnings,
+                // What is wrong with the files was told when they were opened, or else is told now.
+                false if self.project.problems.0.is_empty() => project::told(&warnings),
+                false => Diagnostics::default(),
+            };
             let sealer = match &sealer {
                 Some(sealer) => sealer.clone(),
                 None => sealer.insert(self.sealer(&graph).await?).clone(),
             };
             let seal = |value: &Value| sealer.seal(value);
-            let mut asked: Option<Vec<Question>> = None;
+            let mut is_swept = false;
             loop {
                 let inputs = plan::Inputs {
                     graph: Some(&graph),
@@ -226,22 +255,27 @@ impl Deployment {
                     registry: &Types,
                     facts: &self.cloud.facts,
                     destroy,
+                    is_sound,
                     seal: &seal,
                 };
-                let (questions, depth) = match asked {
-                    None => (first_questions(&inputs), Depth::Sweep),
-                    Some(_) => (follow_up(&inputs, &confirmed), Depth::Point),
+                let (questions, depth) = match is_swept {
+                    false => (first_questions(&inputs), Depth::Sweep),
+                    true => (follow_up(&inputs, &confirmed), Depth::Point),
                 };
-                let fresh: Vec<Question> =
+                let mut fresh: Vec<Question> =
                     questions.into_iter().filter(|one| !confirmed.contains(&one.address)).collect();
-                if asked.is_some() && fresh.is_empty() {
-                    break;
+                if is_swept && fresh.is_empty() {
+                    fresh = if patience.is_over() { Vec::new() } else { unsettled(&inputs, seconds_since_1970()) };
+                    if fresh.is_empty() {
+                        break;
+                    }
+                    patience.pause(&fresh, self.notice.as_ref()).await;
                 }
                 if depth == Depth::Point {
                     confirmed.extend(fresh.iter().map(|question| question.address.clone()));
                 }
-                observations.extend(cloud.read(fresh.clone(), depth).await);
-                asked = Some(fresh);
+                observations.extend(cloud.read(fresh, depth).await);
+                is_swept = true;
             }
             let inputs = plan::Inputs {
                 graph: Some(&graph),
@@ -250,6 +284,7 @@ impl Deployment {
                 registry: &Types,
                 facts: &self.cloud.facts,
                 destroy,
+                is_sound,
                 seal: &seal,
             };
             let mut plan = plan::plan(&inputs).map_err(Error::Diagnostics)?;
@@ -310,7 +345,7 @@ impl Deployment {
         }
         let circumstances = Circumstances {
             registry: &Types,
-            wall: crate::driver::seconds_since_1970(),
+            wall: seconds_since_1970(),
             taken_over: keeper.is_some_and(|keeper| keeper.taken_over().is_some()),
         };
         recover::fold(&self.state, &answers, circumstances)
@@ -369,7 +404,7 @@ impl Deployment {
         let run = Run {
             id: uuid::Uuid::new_v4().to_string(),
             who: owner(),
-            since: crate::driver::seconds_since_1970(),
+            since: seconds_since_1970(),
             command: command.to_owned(),
         };
         let seal = move |value: &Value| sealer.seal(value);

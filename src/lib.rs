@@ -12,6 +12,7 @@ pub mod env_file;
 pub mod error;
 pub mod folder;
 pub mod local;
+mod patience;
 pub mod project;
 pub mod resources;
 pub mod seal;

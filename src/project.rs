@@ -6,14 +6,20 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use s3stack_engine::diagnostic::{Diagnostic, Diagnostics, SourceFile};
+use s3stack_engine::diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile};
 use s3stack_engine::expression::Budget;
 use s3stack_engine::stack::variables::{EarlyScope, Given, Variables, resolve};
 use s3stack_engine::stack::{Entry, Node, Stack, check_setting, evaluate, load};
 use s3stack_engine::value::{Map, Value};
+use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::resources::Types;
+
+mod damaged;
+pub mod memory;
+
+pub use damaged::{open_for_destroy, told};
 
 /// What the user chose on the command line.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +48,8 @@ pub struct Project {
     pub settings: Settings,
     /// Warnings met on the way.
     pub warnings: Diagnostics,
+    /// The errors that a destroy goes on in spite of; else there are none.
+    pub problems: Diagnostics,
 }
 
 /// `[stack]` and `[env.NAME]`, evaluated.
@@ -64,7 +72,8 @@ pub struct Settings {
 }
 
 /// `[backend.KIND]`, evaluated.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Backend {
     /// A folder; `None` is `.s3stack/state` in the stack folder.
     File {
@@ -93,8 +102,41 @@ impl Default for Backend {
 /// Loads a stack. Fails with everything wrong with its files at once.
 pub fn open(choices: &Choices) -> Result<Project, Error> {
     let (folder, files) = source_files(&choices.path)?;
+    let read = read(choices, folder, &files)?;
+    if read.problems.has_errors() { Err(Error::Diagnostics(read.problems)) } else { Ok(read.into_project()) }
+}
+
+/// What could be made of a stack's files, errors or not.
+struct Read {
+    folder: PathBuf,
+    stack: Option<Stack>,
+    variables: Variables,
+    environment: String,
+    settings: Settings,
+    /// Whether nothing wrong can have touched the settings.
+    is_located: bool,
+    /// Errors and warnings.
+    problems: Diagnostics,
+}
+
+impl Read {
+    fn into_project(self) -> Project {
+        let (errors, warnings) = self.problems.0.into_iter().partition(|one| one.severity == Severity::Error);
+        Project {
+            folder: self.folder,
+            stack: self.stack.unwrap_or_default(),
+            variables: self.variables,
+            environment: self.environment,
+            settings: self.settings,
+            warnings: Diagnostics(warnings),
+            problems: Diagnostics(errors),
+        }
+    }
+}
+
+fn read(choices: &Choices, folder: PathBuf, files: &[Arc<SourceFile>]) -> Result<Read, Error> {
     let environment = choices.environment.clone().unwrap_or_else(|| "default".into());
-    let (stack, mut diagnostics) = load(&files, &Types);
+    let (stack, mut problems) = load(files, &Types);
     let given = Given {
         own_file: optional(&folder.join("stack.vars.toml"))?,
         files: choices.variable_files.iter().map(|path| source_file(path)).collect::<Result<_, _>>()?,
@@ -102,14 +144,20 @@ pub fn open(choices: &Choices) -> Result<Project, Error> {
         arguments: choices.variables.clone(),
         chosen_environment: environment.clone(),
     };
-    let Some(stack) = stack else { return Err(Error::Diagnostics(diagnostics)) };
+    let Some(stack) = stack else {
+        let (variables, settings) = (Variables::default(), Settings::default());
+        return Ok(Read { folder, stack: None, variables, environment, settings, is_located: false, problems });
+    };
+    // An error in a block names its address; any other may be about the settings.
+    let is_about_blocks = |one: &Diagnostic| one.severity != Severity::Error || one.address.is_some();
+    let mut is_located = problems.0.iter().all(is_about_blocks);
     let (variables, found) = resolve(&stack, &given);
-    diagnostics.extend(found);
-    let settings = settings(&stack, &variables, &environment, &mut diagnostics);
-    if diagnostics.has_errors() {
-        return Err(Error::Diagnostics(diagnostics));
-    }
-    Ok(Project { folder, stack, variables, environment, settings, warnings: diagnostics })
+    problems.extend(found);
+    let mut found = Diagnostics::default();
+    let settings = settings(&stack, &variables, &environment, &mut found);
+    is_located &= !found.has_errors();
+    problems.extend(found);
+    Ok(Read { folder, stack: Some(stack), variables, environment, settings, is_located, problems })
 }
 
 /// The folder of a stack and its files, `stack.toml` first and the others sorted.

@@ -20,6 +20,7 @@ use aws_types::app_name::AppName;
 use aws_types::region::Region;
 use aws_types::service_config::ServiceConfigKey;
 use s3stack_engine::fault::{Fault, FaultKind};
+use s3stack_engine::plan::reread::SETTLES_WITHIN;
 use tokio::sync::{OnceCell, watch};
 
 use super::call::Gate;
@@ -259,6 +260,13 @@ impl Clients {
 
     pub(super) fn policy(&self) -> Policy {
         self.shared.policy
+    }
+
+    /// How long answers may show what was there before the last write. AWS's services are eventually consistent; an
+    /// emulator is one process.
+    pub fn settles_within(&self) -> Duration {
+        let usual = if self.shared.local || self.shared.path_style { 0 } else { SETTLES_WITHIN };
+        self.shared.policy.settles_within.unwrap_or(Duration::from_secs(usual))
     }
 
     pub(super) fn log(&self) -> &CallLog {

@@ -24,6 +24,9 @@ pub struct Policy {
     pub trouble_longest: Duration,
     /// How many attempts without a usable answer are made at most.
     pub trouble_attempts: u32,
+    /// How long AWS may take until its answers show what was written. Absent: what AWS needs, and no time for an
+    /// emulator.
+    pub settles_within: Option<Duration>,
 }
 
 impl Default for Policy {
@@ -35,6 +38,7 @@ impl Default for Policy {
             trouble_first: Duration::from_millis(150),
             trouble_longest: Duration::from_secs(4),
             trouble_attempts: 4,
+            settles_within: None,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::apply::duration;
-use super::run::{Order, carry_out, open};
+use super::run::{Order, carry_out, open_for_destroy};
 use crate::cli::{Global, StackPath};
 use crate::error::Error;
 use crate::ui::Ui;
@@ -25,7 +25,7 @@ pub struct Arguments {
 
 /// Runs the command.
 pub async fn run(global: &Global, arguments: Arguments, ui: &mut Ui) -> Result<u8, Error> {
-    let deployment = open(global, &arguments.stack.path, ui).await?;
+    let deployment = open_for_destroy(global, &arguments.stack.path, ui).await?;
     let order = Order {
         command: "s3stack destroy",
         destroy: true,

@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use s3stack_engine::diagnostic::Diagnostics;
 
-use super::run::open;
+use super::run::{open, open_for_destroy};
 use super::saved;
 use crate::cli::{Global, StackPath};
 use crate::deployment::run_note;
@@ -35,7 +35,10 @@ const CHANGES: u8 = 2;
 /// Runs the command.
 pub async fn run(global: &Global, arguments: Arguments, ui: &mut Ui) -> Result<u8, Error> {
     let began = Instant::now();
-    let deployment = open(global, &arguments.stack.path, ui).await?;
+    let deployment = match arguments.destroy {
+        true => open_for_destroy(global, &arguments.stack.path, ui).await?,
+        false => open(global, &arguments.stack.path, ui).await?,
+    };
     let working = ui.working("reading AWS");
     let planned = deployment.plan(arguments.destroy, None).await?;
     drop(working);

@@ -12,22 +12,41 @@ use crate::cli::Global;
 use crate::deployment::{Deployment, Destination, Planned, Reach};
 use crate::error::Error;
 use crate::local::{DEFAULT_ACCOUNT_ID, Endpoint, Local};
-use crate::project::{self, Choices, Project};
+use crate::project::{self, Choices, Project, memory};
 use crate::ui::Ui;
 
 /// The stack that the command line names.
 pub fn open_project(global: &Global, path: &Path, ui: &mut Ui) -> Result<Project, Error> {
-    let project = project::open(&Choices {
+    let project = project::open(&choices(global, path))?;
+    tell(&project, ui);
+    Ok(project)
+}
+
+fn choices(global: &Global, path: &Path) -> Choices {
+    Choices {
         path: path.to_path_buf(),
         environment: global.environment.clone(),
         variables: global.variables.clone(),
         variable_files: global.variable_files.clone(),
-    })?;
+    }
+}
+
+/// Lets the user interface know a stack's secrets, and the user its warnings.
+fn tell(project: &Project, ui: &mut Ui) {
     let secrets: Vec<_> =
         project.variables.0.values().map(|one| one.value.clone()).filter(|value| value.is_sensitive()).collect();
     ui.hide(&secrets);
     ui.diagnostics(&project.warnings);
-    Ok(project)
+}
+
+/// The stack with its account and state, for its destruction, whatever is wrong with its files.
+pub async fn open_for_destroy(global: &Global, path: &Path, ui: &mut Ui) -> Result<Deployment, Error> {
+    let is_local = global.local || global.local_endpoint.is_some();
+    let project = project::open_for_destroy(&choices(global, path), is_local)?;
+    tell(&project, ui);
+    ui.diagnostics(&project::told(&project.problems));
+    let reach = reach(global, &project.folder, ui).await?;
+    Deployment::open(project, &reach).await
 }
 
 /// The stack with its account and state; starts the local AWS if it is asked for.
@@ -44,6 +63,7 @@ pub async fn reach(global: &Global, folder: &Path, ui: &Ui) -> Result<Reach, Err
         destination,
         parallelism: global.parallelism.map(usize::from),
         observer: ui.observer(),
+        notice: Some(Arc::from(ui.progress_note())),
         ..Reach::default()
     })
 }
@@ -145,6 +165,11 @@ async fn under_lease(
     if *stop.borrow() {
         return Ok(INTERRUPTED);
     }
+    if !order.destroy
+        && let Err(error) = memory::keep(&deployment.project, deployment.is_local())
+    {
+        ui.note(&format!("where the state is could not be written down for later: {error}"));
+    }
     let began = Instant::now();
     let summary = {
         let mut progress = ui.progress(&planned.plan);
@@ -170,6 +195,7 @@ async fn decide(
     let working = ui.working("reading AWS");
     let planned = deployment.plan(order.destroy, Some(keeper)).await?;
     drop(working);
+    ui.diagnostics(&planned.warnings);
     ui.recovered(&planned.recovered);
     ui.plan(deployment, &planned, began.elapsed());
     if let Some(check) = order.check {

@@ -11,7 +11,7 @@ use s3stack_engine::state::{Instance, State};
 use s3stack_engine::value::{Map, Secret, Value};
 use serde_json::json;
 
-use super::plan::{PlanOptions, places, render_plan};
+use super::plan::{PlanOptions, places, reasons, render_plan};
 use super::printer::{Answer, Format, Settings, Ui, Verbosity};
 use super::progress::Progress;
 use super::state::{render_instance, render_list, render_overview};
@@ -88,11 +88,12 @@ impl Ui {
     /// A plan, and what making it took.
     pub fn plan(&self, deployment: &Deployment, planned: &Planned, took: Duration) {
         let places = places(&planned.graph);
+        let reasons = reasons(&planned.graph);
         let options = PlanOptions {
             layout: self.data_layout(),
             calls: Some((deployment.cloud.clients.calls().total, took)),
             places: Some(&places),
-            because: None,
+            because: Some(&reasons),
         };
         match self.format() {
             Format::Events => json::plan(&planned.plan, &options).iter().for_each(|event| self.event(event)),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use s3stack_engine::address::Address;
+use s3stack_engine::address::{Address, Path};
 use s3stack_engine::apply::{Event, Stopped, Summary};
 use s3stack_engine::diagnostic::{Diagnostic, Diagnostics, Span};
 use s3stack_engine::fault::Fault;
@@ -219,9 +219,17 @@ fn change(change: &Change, plan: &Plan, options: &PlanOptions<'_>) -> Json {
             "reason": change.reason,
             "loses": change.loss,
             "waits_for": change.waits_for,
+            "because": because(change, options),
             "made_by_aws": plan.made_by_aws.get(&change.address),
         }),
     )
+}
+
+/// Whose wishes its properties hold, by property, for those that somebody else has a say in.
+fn because(change: &Change, options: &PlanOptions<'_>) -> Json {
+    let Some(because) = options.because else { return json!({}) };
+    let told = change.desired.keys().map(|name| (name, because(&change.address, &Path::of(name.clone()))));
+    told.filter(|(_, others)| !others.is_empty()).map(|(name, others)| (name.clone(), json!(others))).collect()
 }
 
 fn difference(change: &Change, difference: &Difference, options: &PlanOptions<'_>) -> Json {

@@ -44,6 +44,15 @@ pub fn places(graph: &Graph) -> impl Fn(&Address, Option<&Path>) -> Option<Span>
     }
 }
 
+/// Whose wishes a graph's properties hold.
+pub fn reasons(graph: &Graph) -> impl Fn(&Address, &Path) -> Vec<Address> {
+    |address, path| {
+        let node = graph.nodes.get(address);
+        let others = path.head().and_then(|name| node?.contributors.get(name));
+        others.into_iter().flatten().cloned().collect()
+    }
+}
+
 /// What a change comes to for who reads the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod damaged;
 mod killed;
 mod live;
 mod refused;

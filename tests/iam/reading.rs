@@ -1,5 +1,7 @@
 //! How few calls a plan takes, and what it does where a bulk answer does not tell enough.
 
+use std::time::Duration;
+
 use crate::stage::{Stage, counted};
 use crate::support::emulator;
 use crate::support::proxy::{Action, Proxy, Reply, Request};
@@ -92,4 +94,21 @@ async fn tags_of_policies_are_read_only_where_there_are_some() {
     let calls = stage.plan().await.1;
     assert_eq!(counted(&calls), [("GetAccountAuthorizationDetails", 1), ("GetPolicy", 1)].into());
     stage.apply(&sets(4, "")).await;
+}
+
+#[tokio::test]
+async fn a_role_that_iam_does_not_show_yet_is_not_planned_anew() {
+    let proxy = Proxy::start(emulator::address()).await;
+    let stage = Stage::at(&proxy.url());
+    stage.apply(&sets(1, "")).await;
+    let reads = |request: &Request| String::from_utf8_lossy(&request.body).starts_with("Action=GetRole&");
+    proxy.times(3, reads, Action::Refuse(Reply::query(404, "NoSuchEntity")));
+    let (changes, said) = stage.plan_patiently(Duration::from_secs(30)).await;
+    assert_eq!(changes, [""; 0]);
+    assert!(matches!(said.as_slice(), [said] if said.contains("iam.role.r0")), "{said:?}");
+    // Where it need not be waited for, and where it stays away, it is gone.
+    proxy.always(reads, Action::Refuse(Reply::query(404, "NoSuchEntity")));
+    for settles_within in [Duration::ZERO, Duration::from_millis(700)] {
+        assert_eq!(stage.plan_patiently(settles_within).await.0, ["create iam.role.r0"]);
+    }
 }

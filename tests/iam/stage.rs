@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use s3stack::aws::{CallEvent, Clients, Observer};
-use s3stack::deployment::{Deployment, Destination, Planned, Reach};
+use s3stack::aws::{CallEvent, Clients, Observer, Policy};
+use s3stack::deployment::{Deployment, Destination, Notice, Planned, Reach};
 use s3stack::local::Endpoint;
 use s3stack::project::{self, Choices};
 use s3stack::resources::provider;
@@ -105,6 +106,20 @@ impl Stage {
         let planned = deployment.plan(false, None).await.unwrap_or_else(|error| panic!("{error:?}"));
         assert_eq!(planned.plan.unplanned, []);
         (told(&planned), calls.taken())
+    }
+
+    /// What a plan would do when AWS may take that long until it shows what was written, and what is said of waiting.
+    pub async fn plan_patiently(&self, settles_within: Duration) -> (Vec<String>, Vec<String>) {
+        let said: Arc<std::sync::Mutex<Vec<String>>> = Arc::default();
+        let policy = Policy { settles_within: Some(settles_within), ..Policy::default() };
+        let notice: Notice = Arc::new({
+            let said = said.clone();
+            move |text: &str| said.lock().unwrap().push(text.to_owned())
+        });
+        let reach = Reach { destination: self.destination(), policy, notice: Some(notice), ..Reach::default() };
+        let planned = self.open(&reach).await.plan(false, None).await.unwrap_or_else(|error| panic!("{error:?}"));
+        let said = said.lock().unwrap().clone();
+        (told(&planned), said)
     }
 
     /// Why a plan is refused.

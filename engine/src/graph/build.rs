@@ -235,6 +235,7 @@ fn node(
         region: if descriptor.global { String::new() } else { evaluator.facts().region.clone() },
         waits_for,
         binds,
+        contributors: contributors(world, address),
         protect: flag(&block.reserved.protect, "protect"),
         retain: flag(&block.reserved.retain, "retain"),
         ignore_changes: block.reserved.ignore_changes.iter().map(|(path, _)| path.clone()).collect(),
@@ -244,6 +245,15 @@ fn node(
         property_spans: block.body.iter().map(|(name, entry)| (name.clone(), entry.node.span.clone())).collect(),
         resource: resource.clone(),
     }
+}
+
+/// Who adds to which document of a resource; what it asks of itself has no need to be told.
+fn contributors(world: &World<'_>, address: &Address) -> BTreeMap<String, BTreeSet<Address>> {
+    let mut by_document: BTreeMap<String, BTreeSet<Address>> = BTreeMap::new();
+    for contribution in world.contributions.get(address).into_iter().flatten().filter(|one| one.from != *address) {
+        by_document.entry(contribution.document.to_owned()).or_default().insert(contribution.from.clone());
+    }
+    by_document
 }
 
 fn outputs(evaluator: &Evaluator<'_>) -> Map {

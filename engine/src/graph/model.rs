@@ -37,6 +37,8 @@ pub struct Node {
     pub waits_for: BTreeMap<Address, Path>,
     /// The resources that this one binds itself to: made anew, they mean writing this again.
     pub binds: BTreeSet<Address>,
+    /// The other resources whose wishes stand in a managed property, by its name: a log target's policy, say.
+    pub contributors: BTreeMap<String, BTreeSet<Address>>,
     /// Whether it may not be deleted or replaced.
     pub protect: bool,
     /// Whether taking its block out leaves it in AWS.

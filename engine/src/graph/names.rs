@@ -71,7 +71,7 @@ pub fn unique(nodes: &BTreeMap<Address, Node>, registry: &dyn Registry, diagnost
             .on(address)
             .label(place(first), format!("{first} has it too"))
             .help("give one of them another name");
-        if address.type_name.as_str() == "s3.bucket" {
+        if naming.scope == NameScope::Partition {
             diagnostic = diagnostic
                 .note("In us-east-1 AWS would accept both, and each block would overwrite the other's settings.");
         }

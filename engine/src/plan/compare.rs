@@ -81,9 +81,7 @@ pub fn compare(
             Difference { path: mismatch.path, from: mismatch.live, to: mismatch.desired, cause, replaces }
         })
         .collect();
-    let told: Map =
-        remembered.iter().filter(|(name, _)| held.contains_key(*name)).map(|(k, v)| (k.clone(), v.clone())).collect();
-    let accepted = mismatches(kind, &told, &held)
+    let accepted = mismatches(kind, &told(&remembered, &held), &held)
         .into_iter()
         .filter(|mismatch| !differences.iter().any(|difference| overlap(&difference.path, &mismatch.path)))
         .filter(|mismatch| !sealed_alike(&mismatch.desired, Some(&mismatch.live), seal))
@@ -96,6 +94,37 @@ pub fn compare(
         })
         .collect();
     Comparison { desired, differences, accepted }
+}
+
+/// Whether AWS's answer is not what was applied last: somebody changed it, or the answer is older than that. What nobody
+/// minds (`ignored`) does not count.
+pub fn contradicts(
+    kind: &dyn ResourceType,
+    instance: &Instance,
+    live: &Live,
+    ignored: &[Path],
+    seal: Seal<'_>,
+) -> bool {
+    let mut held = live.managed.clone();
+    for (name, property) in &kind.schema().properties {
+        if property.write_only {
+            held.remove(name);
+        }
+        if property.open
+            && let (Some(Value::Map(ours)), Some(Value::Map(theirs))) = (instance.managed.get(name), held.get_mut(name))
+        {
+            theirs.retain(|key, _| ours.contains_key(key));
+        }
+    }
+    mismatches(kind, &told(&instance.managed, &held), &held).iter().any(|mismatch| {
+        !ignored.iter().any(|path| overlap(path, &mismatch.path))
+            && !sealed_alike(&mismatch.desired, Some(&mismatch.live), seal)
+    })
+}
+
+/// What state remembers of the properties that the answer tells.
+fn told(remembered: &Map, held: &Map) -> Map {
+    remembered.iter().filter(|(name, _)| held.contains_key(*name)).map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
 /// Puts null, or the default of a reset, where an earlier apply had set a member that the file no longer has.

@@ -1,5 +1,6 @@
 //! Decides what is done to each resource.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
@@ -7,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::compare::{Comparison, Seal, compare};
 use super::model::*;
 use super::moves::{Moves, moved, moves, reinstated};
-use super::questions::{Question, needs_confirmation, question, questions};
+use super::questions::{Question, question, questions};
 use crate::address::{Address, Path};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::graph::{Graph, Node};
@@ -29,6 +30,9 @@ pub struct Inputs<'a> {
     pub facts: &'a Facts,
     /// Whether everything is to be destroyed; the graph then only says what is protected and disposable.
     pub destroy: bool,
+    /// Whether nothing is wrong with the files behind the graph. If something is, they and the state must both allow
+    /// what a destroy takes away.
+    pub is_sound: bool,
     /// Marks secrets.
     pub seal: Seal<'a>,
 }
@@ -40,34 +44,6 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Diagnostics> {
         return Err(diagnostics);
     }
     planner.plan(diagnostics)
-}
-
-/// What to read again before the plan may be believed: each resource of which a bulk answer says that it is missing or
-/// differs, and each that would be deleted or replaced, for what that would lose, unless the first question asked for that.
-/// Empty once all of that is in `confirmed`.
-pub fn follow_up(inputs: &Inputs<'_>, confirmed: &BTreeSet<Address>) -> Vec<Question> {
-    let (planner, _) = Planner::new(inputs);
-    let first: BTreeMap<Address, Question> = questions(planner.graph, &planner.state, inputs.registry)
-        .into_iter()
-        .map(|asked| (asked.address.clone(), asked))
-        .collect();
-    let decided = planner.decide_all(&mut Diagnostics::default());
-    let mut again = Vec::new();
-    for (address, observation) in inputs.observations.iter().filter(|(address, _)| !confirmed.contains(*address)) {
-        let Some(kind) = inputs.registry.get(address.type_name.as_str()) else { continue };
-        let change = decided.get(address);
-        let differs = change.is_some_and(|change| !change.differences.is_empty());
-        let goes = change.is_some_and(|change| matches!(change.action, Action::Delete | Action::Replace { .. }));
-        let stateful = goes && kind.descriptor().stateful;
-        let Some(asked) = first.get(address) else { continue };
-        // What is gone from the file was asked for its loss at once; a bulk answer's word is not enough for that.
-        let is_hint = matches!(observation, Observation::Found(live) if live.hint);
-        let uncounted = stateful && (!asked.loss || is_hint);
-        if needs_confirmation(planner.state.instances.get(address), observation, differs, kind) || uncounted {
-            again.push(Question { loss: stateful, ..asked.clone() });
-        }
-    }
-    again
 }
 
 /// The questions of the first round.
@@ -94,18 +70,22 @@ fn has_same_name(kind: &dyn ResourceType, node: &Node, instance: &Instance) -> b
         .is_some_and(|naming| instance.attributes.get(naming.property) == Some(node.resource.property(naming.property)))
 }
 
-struct Planner<'a> {
-    inputs: &'a Inputs<'a>,
-    graph: Option<&'a Graph>,
+pub(super) struct Planner<'a> {
+    pub(super) inputs: &'a Inputs<'a>,
+    pub(super) graph: Option<&'a Graph>,
     moves: Moves,
-    state: State,
+    /// With moves carried out: the one that was given, where there are none.
+    pub(super) state: Cow<'a, State>,
 }
 
 impl<'a> Planner<'a> {
-    fn new(inputs: &'a Inputs<'a>) -> (Self, Diagnostics) {
+    pub(super) fn new(inputs: &'a Inputs<'a>) -> (Self, Diagnostics) {
         let graph = if inputs.destroy { None } else { inputs.graph };
         let (moves, diagnostics) = graph.map(|graph| moves(graph, inputs.state)).unwrap_or_default();
-        let mut state = moved(inputs.state, &moves);
+        let mut state = Cow::Borrowed(inputs.state);
+        if !moves.is_empty() {
+            state = Cow::Owned(moved(&state, &moves));
+        }
         if let Some(graph) = graph {
             state = reinstated(state, graph);
         }
@@ -141,7 +121,7 @@ impl<'a> Planner<'a> {
 
     /// Decides for each resource, again and again until what is made anew no longer grows: a resource that is made
     /// anew may mean the same for its children and a rewrite for those bound to it.
-    fn decide_all(&self, diagnostics: &mut Diagnostics) -> BTreeMap<Address, Change> {
+    pub(super) fn decide_all(&self, diagnostics: &mut Diagnostics) -> BTreeMap<Address, Change> {
         let mut made = BTreeSet::new();
         loop {
             let mut found = Diagnostics::default();
@@ -482,111 +462,6 @@ impl<'a> Planner<'a> {
         matches!(&node.physical_id, Value::String(id) if id == physical_id)
     }
 
-    fn decide_gone(&self, address: &Address, instance: &Instance) -> Change {
-        let observation = self.inputs.observations.get(address);
-        let mut change = Change {
-            address: address.clone(),
-            action: Action::Delete,
-            moved_from: None,
-            before: Some(instance.clone()),
-            after: None,
-            desired: Map::new(),
-            differences: Vec::new(),
-            accepted: Vec::new(),
-            reason: String::new(),
-            loss: Vec::new(),
-            waits_for: BTreeSet::new(),
-            seen_missing: false,
-            live_digest: observation.map(digest).unwrap_or_default(),
-        };
-        // With a file the block has the last word; state remembers for blocks that are gone.
-        let node = self.inputs.graph.and_then(|graph| graph.nodes.get(address));
-        if let (Some(node), Some(before)) = (node, &mut change.before) {
-            before.memory.clone_from(&node.memory);
-            before.protect = node.protect;
-            before.retain = node.retain;
-        }
-        match observation {
-            Some(Observation::Missing) => {
-                change.action = Action::Forget;
-                change.reason = "it is gone from AWS".into();
-            }
-            Some(Observation::Foreign(how)) => {
-                change.action = Action::Forget;
-                change.reason = format!("it is not ours any more: {how}");
-            }
-            Some(Observation::Found(live)) => change.loss.clone_from(&live.loss),
-            Some(Observation::Unreadable(_)) | None => {}
-        }
-        if change.before.as_ref().is_some_and(|before| before.retain) && change.action == Action::Delete {
-            change.action = Action::Forget;
-            change.reason = "`retain` keeps it in AWS".into();
-        }
-        change
-    }
-
-    fn check_protection(&self, change: &Change, diagnostics: &mut Diagnostics) {
-        let goes = matches!(change.action, Action::Delete | Action::Replace { .. });
-        let node = self.inputs.graph.and_then(|graph| graph.nodes.get(&change.address));
-        let protected = match (node, &change.before) {
-            (Some(node), _) => node.protect,
-            (None, Some(before)) => before.protect,
-            (None, None) => false,
-        };
-        if !(goes && protected) {
-            return;
-        }
-        let what = if change.action == Action::Delete { "deleted" } else { "replaced" };
-        let mut diagnostic =
-            Diagnostic::error("S3S-A1", format!("{} is protected and would be {what}", change.address))
-                .at(node.and_then(|node| node.span.clone()))
-                .on(&change.address);
-        if !change.reason.is_empty() {
-            diagnostic = diagnostic.note(change.reason.clone());
-        }
-        diagnostics.push(match node {
-            Some(_) => diagnostic.help("set `protect = false`, apply, and try again, if that is what you want"),
-            None => diagnostic.help("put its block back with `protect = false`, apply, and then take it out"),
-        });
-    }
-
-    /// Takes out what could not be read and all that waits for it.
-    fn leave_out_unreadable(
-        &self,
-        mut changes: BTreeMap<Address, Change>,
-    ) -> (BTreeMap<Address, Change>, Vec<Unplanned>) {
-        let mut unplanned: BTreeMap<Address, Unplanned> = BTreeMap::new();
-        for address in changes.keys() {
-            if let Some(Observation::Unreadable(fault)) = self.inputs.observations.get(address) {
-                let entry = Unplanned { address: address.clone(), fault: Some(fault.clone()), waits_for: None };
-                unplanned.insert(address.clone(), entry);
-            }
-        }
-        loop {
-            let blocked =
-                changes.values().filter(|change| !unplanned.contains_key(&change.address)).find_map(|change| {
-                    // What is made waits for what it names; what is deleted waits for what names it.
-                    let waits = change.waits_for.iter().find(|other| unplanned.contains_key(*other)).cloned().or_else(
-                        || {
-                            let goes = matches!(change.action, Action::Delete | Action::Replace { .. });
-                            let names_it = |other: &&Address| {
-                                self.state
-                                    .instances
-                                    .get(*other)
-                                    .is_some_and(|other| other.waits_for.contains(&change.address))
-                            };
-                            unplanned.keys().filter(|_| goes).find(names_it).cloned()
-                        },
-                    )?;
-                    (change.action != Action::NoOp).then(|| (change.address.clone(), waits))
-                });
-            let Some((address, waits_for)) = blocked else { break };
-            unplanned.insert(address.clone(), Unplanned { address, fault: None, waits_for: Some(waits_for) });
-        }
-        changes.retain(|address, _| !unplanned.contains_key(address));
-        (changes, unplanned.into_values().collect())
-    }
-
     fn made_by_aws(&self, change: &Change) -> Option<(Address, Vec<String>)> {
         let kind = self.inputs.registry.get(change.address.type_name.as_str())?;
         let names: Vec<String> = kind
@@ -625,7 +500,7 @@ fn foreign(address: &Address, node: &Node, how: &str) -> Diagnostic {
 }
 
 /// A digest of what was observed, for saved plans.
-fn digest(observation: &Observation) -> String {
+pub(super) fn digest(observation: &Observation) -> String {
     let json = match observation {
         Observation::Found(live) => serde_json::json!({
             "id": live.physical_id,

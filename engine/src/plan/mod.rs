@@ -2,12 +2,15 @@
 
 pub mod compare;
 pub mod decide;
-#[cfg(test)]
-mod follow_up_tests;
+mod gone;
 pub mod model;
 pub mod moves;
 pub mod questions;
 pub mod replacements;
+pub mod reread;
+#[cfg(test)]
+mod reread_tests;
+mod unreadable;
 
 pub use decide::{Inputs, plan};
 pub use model::*;

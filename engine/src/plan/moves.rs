@@ -1,5 +1,6 @@
 //! Finds out which blocks are resources that state knows under another address.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::Address;
@@ -78,12 +79,13 @@ pub fn moves(graph: &Graph, state: &State) -> (Moves, Diagnostics) {
 /// The state with replaced resources put back under their address where the file wants their physical id again (a rename
 /// that was cut short and then taken back): what had taken their place is to be deleted instead. Without this, making the
 /// name anew would wait for deleting what still has all its children.
-pub fn reinstated(mut state: State, graph: &Graph) -> State {
+pub fn reinstated<'a>(mut state: Cow<'a, State>, graph: &Graph) -> Cow<'a, State> {
     for (address, node) in &graph.nodes {
         let wanted = |deposed: &Deposed| {
             deposed.address == *address && same_thing(address, node, &deposed.address, &deposed.instance)
         };
         let Some(at) = state.deposed.iter().position(wanted) else { continue };
+        let state = state.to_mut();
         let old = state.deposed.remove(at);
         if let Some(current) = state.instances.insert(address.clone(), old.instance) {
             state.deposed.push(Deposed { address: address.clone(), instance: current });

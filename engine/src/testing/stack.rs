@@ -224,6 +224,7 @@ impl Stack {
             region: "region-1".into(),
             waits_for,
             binds: BTreeSet::new(),
+            contributors: BTreeMap::new(),
             protect: false,
             retain: block.retain,
             ignore_changes: Vec::new(),

@@ -12,7 +12,8 @@ use crate::address::Address;
 use crate::apply::recover::{Circumstances, Recovered, fold, questions};
 use crate::apply::{Apply, ApplyError, Options};
 use crate::diagnostic::Diagnostics;
-use crate::plan::decide::{first_questions, follow_up, remade};
+use crate::plan::decide::{first_questions, remade};
+use crate::plan::reread::follow_up;
 use crate::plan::{Action, Inputs, Observation, Plan, plan, replacements};
 use crate::resource::Facts;
 use crate::state::{Run, State};
@@ -87,7 +88,16 @@ impl World {
             let inputs = |observations: &BTreeMap<Address, Observation>, ask: &mut dyn FnMut(&Inputs<'_>)| {
                 let graph = graph.as_ref();
                 let (registry, destroy) = (&Fakes, stack.is_none());
-                ask(&Inputs { graph, state, observations, registry, facts: &facts, destroy, seal: &seal });
+                ask(&Inputs {
+                    graph,
+                    state,
+                    observations,
+                    registry,
+                    facts: &facts,
+                    destroy,
+                    is_sound: true,
+                    seal: &seal,
+                });
             };
             let mut asked = Vec::new();
             inputs(&observations, &mut |inputs| asked = first_questions(inputs));

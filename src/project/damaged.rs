@@ -1,0 +1,62 @@
+//! Opening a stack for its destruction: what is in AWS has to go away also when the files no longer say what it was.
+
+use std::path::Path;
+
+use s3stack_engine::diagnostic::{Diagnostic, Diagnostics, Severity};
+
+use super::{Choices, Project, memory, read, source_files};
+use crate::error::Error;
+
+/// Loads a stack that is to be destroyed. If its files have errors, state says what there is, and the files only where
+/// that is: `[stack]` and `[backend]` if nothing is wrong with them, or else what the last apply from this folder knew.
+/// What is wrong is then in [`Project::problems`]. `local` for the private AWS of `--local`.
+///
+/// # Errors
+/// Everything wrong with the files, if they do not even tell where the state is and no apply from here did.
+pub fn open_for_destroy(choices: &Choices, local: bool) -> Result<Project, Error> {
+    let (folder, files, missing) = match source_files(&choices.path) {
+        Ok((folder, files)) => (folder, files, Diagnostics::default()),
+        // The folder is there, and a stack was.
+        Err(error @ Error::Refused { .. }) => {
+            let folder = match choices.path.is_dir() {
+                true => choices.path.as_path(),
+                false => choices.path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new(".")),
+            };
+            (folder.to_path_buf(), Vec::new(), error.into_diagnostics())
+        }
+        Err(error) => return Err(error),
+    };
+    let mut read = read(choices, folder, &files)?;
+    if files.is_empty() {
+        read.problems = missing;
+    }
+    if !read.problems.has_errors() {
+        return Ok(read.into_project());
+    }
+    if !read.is_located {
+        match memory::recall(&read.folder, &read.environment, local) {
+            Some(settings) => read.settings = settings,
+            None => {
+                let word = "nor has an apply from this folder left word of where the state is";
+                read.problems.0.iter_mut().filter(|one| one.severity == Severity::Error).take(1).for_each(|first| {
+                    first.notes.push(format!("These files do not say, {word}."));
+                });
+                return Err(Error::Diagnostics(read.problems));
+            }
+        }
+    }
+    Ok(read.into_project())
+}
+
+/// What a destroy has to say of the errors that it goes on in spite of: all of them, as warnings.
+pub fn told(problems: &Diagnostics) -> Diagnostics {
+    if problems.0.is_empty() {
+        return Diagnostics::default();
+    }
+    let summary =
+        Diagnostic::warning("S3S-A6", "the stack's files have errors, so what is destroyed is what the state knows of")
+            .note("`protect` and `retain` hold where either the state or a block says so.")
+            .help("if that is not what you want, stop here and mend the files first");
+    let problems = problems.0.iter().cloned().map(|one| Diagnostic { severity: Severity::Warning, ..one });
+    Diagnostics(problems.chain([summary]).collect())
+}
