@@ -125,7 +125,7 @@ pub enum Loss {
 /// At most one renewal is under way. A renewal that failed without a verdict is sent again *as it was* (same bytes, same
 /// condition), so that the store can tell whether it had gone through; it counts from when it was first sent, for it may
 /// have been that first one that arrived.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Lease {
     confirmed: Duration,
     renewal: Option<Renewal>,
@@ -133,7 +133,7 @@ pub struct Lease {
     loss: Option<Loss>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Renewal {
     first_sent: Duration,
     retry_at: Duration,

@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod apply;
+pub mod conditional;
 pub mod diagnostic;
 pub mod diff;
 pub mod expression;

@@ -19,6 +19,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
+use s3stack_engine::conditional::{Fate, fate_of_delete, fate_of_write};
 use s3stack_engine::fault::FaultKind;
 use s3stack_engine::lease;
 
@@ -51,6 +52,15 @@ enum Found {
     Absent {
         deleted: bool,
     },
+}
+
+impl Found {
+    fn stored(self) -> Option<Stored> {
+        match self {
+            Self::Stored(stored) => Some(stored),
+            Self::Absent { .. } => None,
+        }
+    }
 }
 
 impl S3Store {
@@ -333,10 +343,12 @@ impl Store for S3Store {
                 Err(failed) if asks_the_object(&failed) => failed,
                 Err(failed) => return Err(self.error(failed)),
             };
-            match (self.get(&key, document).await?, &condition) {
-                (Found::Stored(stored), _) if stored.bytes == bytes => return Ok(stored.version),
-                (Found::Stored(stored), Condition::Unchanged(version)) if stored.version == *version => {}
-                (Found::Absent { .. }, Condition::Absent) => {}
+            let found = self.get(&key, document).await?.stored();
+            let ours = found.as_ref().is_some_and(|stored| stored.bytes == bytes);
+            let version = found.map(|stored| stored.version);
+            match (fate_of_write(version.as_ref(), ours, condition.version()), version) {
+                (Fate::Done, Some(version)) => return Ok(version),
+                (Fate::Again, _) => {}
                 _ => return Err(self.lost(document)),
             }
             let Some(pause) = pace.pause_after(tried) else { return Err(self.error(failed)) };
@@ -354,10 +366,11 @@ impl Store for S3Store {
                 Err(failed) if asks_the_object(&failed) => failed,
                 Err(failed) => return Err(self.error(failed)),
             };
-            match self.get(&key, document).await? {
-                Found::Absent { .. } => return Ok(()),
-                Found::Stored(stored) if stored.version == *version => {}
-                Found::Stored(_) => return Err(self.lost(document)),
+            let found = self.get(&key, document).await?.stored();
+            match fate_of_delete(found.as_ref().map(|stored| &stored.version), version) {
+                Fate::Done => return Ok(()),
+                Fate::Again => {}
+                Fate::Lost => return Err(self.lost(document)),
             }
             let Some(pause) = pace.pause_after(tried) else { return Err(self.error(failed)) };
             tokio::time::sleep(pause).await;

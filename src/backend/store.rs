@@ -56,6 +56,16 @@ pub enum Condition {
     Unchanged(Version),
 }
 
+impl Condition {
+    /// The version that the document must have; `None`: it must not exist.
+    pub fn version(&self) -> Option<&Version> {
+        match self {
+            Self::Absent => None,
+            Self::Unchanged(version) => Some(version),
+        }
+    }
+}
+
 /// How long a state in history is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
