@@ -223,6 +223,9 @@ impl Keeper {
                 return Ok(Ok(keeper(hold, taken_over)));
             }
         }
+        // Every turn writes the same bytes, so a write of the first that arrives late is taken for that of the last: the
+        // lease's age may count from here.
+        let sent = clock.now();
         let mut condition = Condition::Absent;
         let mut taken_over = None;
         if look_first {
@@ -232,7 +235,6 @@ impl Keeper {
             };
         }
         loop {
-            let sent = clock.now();
             match store.write(Document::Lease, &bytes, condition).await {
                 Ok(version) => {
                     let hold = Hold::renewed(store.clone(), clock.clone(), document.clone(), sent, version);

@@ -28,6 +28,9 @@ struct MemoryStore {
     lease: Mutex<Option<(Vec<u8>, u64, Duration)>>,
     writes: AtomicU64,
     cut_off: AtomicBool,
+    /// The next write is reported lost, and arrives after the next read, long before anything else.
+    next_is_late: AtomicBool,
+    late: Mutex<Option<Vec<u8>>>,
     answers_lost: AtomicBool,
     attempts: AtomicU64,
 }
@@ -57,6 +60,11 @@ impl Store for MemoryStore {
         if self.cut_off.load(Ordering::SeqCst) {
             return Err(self.uncertain());
         }
+        if let Some(bytes) = lock(&self.late).take() {
+            *lock(&self.lease) = Some((bytes, self.writes.fetch_add(1, Ordering::SeqCst) + 1, self.clock.now()));
+            self.clock.0.send_modify(|now| *now += Duration::from_secs(100));
+            return Ok(None);
+        }
         Ok(lock(&self.lease).as_ref().map(|(bytes, version, at)| Stored {
             bytes: bytes.clone(),
             version: Version(version.to_string()),
@@ -68,6 +76,10 @@ impl Store for MemoryStore {
         self.attempts.fetch_add(1, Ordering::SeqCst);
         if self.cut_off.load(Ordering::SeqCst) {
             return Err(self.uncertain());
+        }
+        if self.next_is_late.swap(false, Ordering::SeqCst) {
+            lock(&self.late).replace(bytes.to_vec());
+            return Err(StoreError::Lost { place: self.place(), document });
         }
         let mut lease = lock(&self.lease);
         let holds = match (&*lease, &condition) {
@@ -126,6 +138,8 @@ impl World {
             lease: Mutex::new(None),
             writes: AtomicU64::new(0),
             cut_off: AtomicBool::new(false),
+            next_is_late: AtomicBool::new(false),
+            late: Mutex::new(None),
             answers_lost: AtomicBool::new(false),
             attempts: AtomicU64::new(0),
         });
@@ -360,4 +374,16 @@ async fn a_newer_lease_is_never_taken_over() {
     // Damage is not a version: such a lease dies like any other.
     *lock(&world.store.lease) = Some((b"{".to_vec(), 6, Duration::ZERO));
     assert!(world.acquire("bob", None).await.unwrap().taken_over().unwrap().document.is_err());
+}
+
+#[tokio::test]
+async fn a_claim_that_arrives_late_counts_from_when_it_was_first_sent() {
+    let world = World::new();
+    // Lost to a rival's lease while still on its way; the rival then gave its own back, and this machine slept for 100 s
+    // between looking and claiming again.
+    world.store.next_is_late.store(true, Ordering::SeqCst);
+    let keeper = world.acquire("ada", None).await.unwrap();
+    assert!(!keeper.may_start_call(), "this lease is 100 s old: in 20 s a rival may take it over");
+    world.until(|| world.store.attempts() == 3).await;
+    world.until(|| keeper.may_start_call()).await;
 }
