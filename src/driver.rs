@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::backend::lease::Keeper;
-use crate::backend::{Condition, Document, Keep, Store, StoreError, Version};
+use crate::backend::{Condition, Document, Keep, Store, StoreError};
 use crate::cloud::{Cloud, provider};
 use crate::resources::{Create, Delete, Depth, Progress, Question, Update};
 
@@ -33,7 +33,7 @@ pub struct Persistence {
 pub async fn drive(
     mut apply: Apply<'_>,
     cloud: &Cloud,
-    mut persistence: Persistence,
+    persistence: Persistence,
     mut stop: watch::Receiver<bool>,
     watch: &mut dyn FnMut(&Event),
 ) -> Summary {
@@ -43,6 +43,8 @@ pub async fn drive(
     let mut tasks: HashMap<tokio::task::Id, CallId> = HashMap::new();
     let mut writes: JoinSet<Written> = JoinSet::new();
     let mut waiting: HashMap<CallId, oneshot::Sender<()>> = HashMap::new();
+    let Persistence { store, condition, keeper } = persistence;
+    let mut base = Base { condition, unsettled: None };
     let mut cancelled = false;
     loop {
         if *stop.borrow() && !cancelled {
@@ -53,9 +55,7 @@ pub async fn drive(
         apply.events().for_each(|event| watch(&event));
         match next {
             Poll::Persist(state) => {
-                let store = persistence.store.clone();
-                let condition = persistence.condition.clone();
-                writes.spawn(write(store, persistence.keeper.clone(), state, condition));
+                writes.spawn(write(store.clone(), keeper.clone(), state, base.clone()));
             }
             Poll::Start(id, request) => {
                 let progress = Reporter { call: id, sender: progress_sender.clone() };
@@ -80,7 +80,7 @@ pub async fn drive(
                         waiting.insert(told.call, told.go_on);
                         apply.progressed(told.call, told.made);
                     }
-                    Some(written) = writes.join_next() => record(&mut apply, &mut persistence, written),
+                    Some(written) = writes.join_next() => record(&mut apply, &mut base, written),
                     changed = stop.changed(), if !cancelled => {
                         // Nobody is left who could stop this: then it runs to its end.
                         cancelled |= changed.is_err();
@@ -96,46 +96,66 @@ pub async fn drive(
     }
 }
 
+/// What the next write of the state follows.
+#[derive(Clone)]
+struct Base {
+    /// What it is bound to.
+    condition: Condition,
+    /// A write over this that nobody could tell the fate of. It may have gone through, and would then look like another
+    /// run's to any write but itself: so it is sent again, as it was, before the next.
+    unsettled: Option<Vec<u8>>,
+}
+
 /// What a write came to.
 struct Written {
     took: Duration,
-    result: Result<Version, StoreError>,
+    result: Result<(), StoreError>,
+    base: Base,
 }
 
-async fn write(store: Arc<dyn Store>, keeper: Arc<Keeper>, mut state: Box<State>, condition: Condition) -> Written {
+async fn write(store: Arc<dyn Store>, keeper: Arc<Keeper>, state: Box<State>, mut base: Base) -> Written {
     let began = Instant::now();
-    if !keeper.may_write_state() {
-        let error = StoreError::Lost { document: Document::State, place: store.place() };
-        return Written { took: began.elapsed(), result: Err(error) };
+    let result = match keeper.may_write_state() {
+        true => write_after(store.as_ref(), state, &mut base).await,
+        false => Err(StoreError::Lost { document: Document::State, place: store.place() }),
+    };
+    Written { took: began.elapsed(), result, base }
+}
+
+async fn write_after(store: &dyn Store, mut state: Box<State>, base: &mut Base) -> Result<(), StoreError> {
+    if let Some(bytes) = &base.unsettled {
+        let version = store.write(Document::State, bytes, base.condition.clone()).await?;
+        *base = Base { condition: Condition::Unchanged(version), unsettled: None };
     }
     state.write_id = uuid::Uuid::new_v4().to_string();
-    let result = match state.to_json() {
-        Ok(bytes) => {
-            let result = store.write(Document::State, &bytes, condition).await;
-            if result.is_ok() {
-                let keep = if state.run.is_none() { Keep::RunEnd } else { Keep::Step };
-                // History is for people; a state that is written is written.
-                let _ = store.keep(state.serial, keep, &bytes).await;
-            }
-            result
+    let bytes = state.to_json().map_err(|error| StoreError::Fault {
+        place: store.place(),
+        fault: Box::new(Fault::local(FaultKind::Invalid, "state", format!("{error}; this is a fault of s3stack"))),
+    })?;
+    let keep = if state.run.is_none() { Keep::RunEnd } else { Keep::Step };
+    match store.write(Document::State, &bytes, base.condition.clone()).await {
+        Ok(version) => base.condition = Condition::Unchanged(version),
+        Err(error) => {
+            base.unsettled = Some(bytes);
+            return Err(error);
         }
-        Err(error) => Err(StoreError::Fault {
-            place: store.place(),
-            fault: Box::new(Fault::local(FaultKind::Invalid, "state", format!("{error}; this is a fault of s3stack"))),
-        }),
-    };
-    Written { took: began.elapsed(), result }
+    }
+    // History is for people; a state that is written is written.
+    let _ = store.keep(state.serial, keep, &bytes).await;
+    Ok(())
 }
 
-fn record(apply: &mut Apply<'_>, persistence: &mut Persistence, written: Result<Written, JoinError>) {
+fn record(apply: &mut Apply<'_>, base: &mut Base, written: Result<Written, JoinError>) {
     match written {
-        Ok(Written { took, result: Ok(version) }) => {
-            persistence.condition = Condition::Unchanged(version);
-            apply.persisted(took);
-        }
-        Ok(Written { result: Err(error), .. }) => {
-            let lost = matches!(error, StoreError::Lost { .. });
-            apply.persist_failed(lost, with_causes(&error));
+        Ok(written) => {
+            *base = written.base;
+            match written.result {
+                Ok(()) => apply.persisted(written.took),
+                Err(error) => {
+                    let lost = matches!(error, StoreError::Lost { .. });
+                    apply.persist_failed(lost, with_causes(&error));
+                }
+            }
         }
         Err(error) => apply.persist_failed(false, error.to_string()),
     }
@@ -263,3 +283,6 @@ async fn call(cloud: &Cloud, request: Request, progress: &Reporter) -> Result<Re
 fn without_nulls(map: Map) -> Map {
     map.into_iter().filter(|(_, value)| !value.is_null()).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -179,8 +179,8 @@ impl<'a> Apply<'a> {
         self.inbox.push_back(Message::Persisted(took));
     }
 
-    /// The state last given was not written. `lost`: another run wrote it. Otherwise it is certain that the stored one is
-    /// unchanged, and writing is tried again.
+    /// The state last given was not written, as far as anybody can tell. `lost`: another run wrote it. Otherwise writing is
+    /// tried again, and whoever writes first settles what became of this one.
     pub fn persist_failed(&mut self, lost: bool, why: String) {
         self.inbox.push_back(Message::NotPersisted { lost, why });
     }
