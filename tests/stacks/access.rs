@@ -17,7 +17,7 @@ use s3stack_engine::policy::equal::equivalent;
 use s3stack_engine::value::Value;
 use serde_json::json;
 
-use super::whole::copied;
+use super::whole::{FIXED_NAMES, copied};
 use crate::support::stack::Stack;
 
 async fn repository(name: &str) -> Stack {
@@ -42,6 +42,7 @@ async fn default_document(stack: &Stack, arn: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pulse_reads_the_data_and_reads_and_writes_the_results_and_nothing_else() {
+    let _held = FIXED_NAMES.lock().await;
     let stack = repository("pulse-retrodiction").await;
     stack.apply().await;
     let account = stack.account.clone();
@@ -85,6 +86,7 @@ async fn pulse_reads_the_data_and_reads_and_writes_the_results_and_nothing_else(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_upload_policy_is_the_guides() {
+    let _held = FIXED_NAMES.lock().await;
     let stack = repository("training-logs").await;
     stack.apply().await;
     let arn = format!("arn:aws:iam::{}:policy/training-logs-upload", stack.account);

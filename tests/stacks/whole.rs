@@ -5,6 +5,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use tokio::sync::Mutex;
+
 use crate::support::stack::{Stack, writes};
 
 /// The stack folders of the repository.
@@ -22,6 +24,10 @@ fn folders() -> Vec<PathBuf> {
     found.sort();
     found
 }
+
+/// Held by whoever puts a stack of the repository into the emulator that the tests share: some buckets have the same name in
+/// every account, and names of buckets are everybody's.
+pub static FIXED_NAMES: Mutex<()> = Mutex::const_new(());
 
 /// A stack of the repository in a folder of its own.
 pub async fn copied(folder: &Path) -> Stack {
@@ -49,6 +55,7 @@ fn copy(from: &Path, to: &Path) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_stack_and_example_goes_from_nothing_to_nothing() {
+    let _held = FIXED_NAMES.lock().await;
     let folders = folders();
     assert!(folders.len() >= 8, "{folders:?}");
     for folder in folders {
@@ -76,6 +83,7 @@ async fn every_stack_and_example_goes_from_nothing_to_nothing() {
 /// A plan shows everything beforehand but what AWS alone can say: the identifier and secret of an access key.
 #[tokio::test(flavor = "multi_thread")]
 async fn plans_from_nothing_know_all_but_the_access_key() {
+    let _held = FIXED_NAMES.lock().await;
     for (name, unknown) in [("pulse-retrodiction", vec![]), ("training-logs", vec!["iam.access_key.app: id, secret"])] {
         let stack = copied(&Path::new(env!("CARGO_MANIFEST_DIR")).join("stacks").join(name)).await;
         stack.ok(&["plan", "--out", "saved.s3plan"]).await;
