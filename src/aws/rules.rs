@@ -38,6 +38,16 @@ pub const S3_NEW_PRINCIPAL: RetryRule = RetryRule {
     up_to: TWO_MINUTES,
 };
 
+/// S3: the bucket's public access block was opened a moment ago; if it is the account's that refuses, this ends after a
+/// minute.
+pub const S3_JUST_OPENED: RetryRule = RetryRule {
+    awaits: "the public access block to be open",
+    codes: &["AccessDenied"],
+    says: &["by the BlockPublicPolicy "],
+    every: SECOND,
+    up_to: MINUTE,
+};
+
 /// S3: the destination's permission for notifications was given a moment ago; if it is missing, this ends after a minute.
 pub const S3_NEW_DESTINATION: RetryRule = RetryRule {
     awaits: "the destination to accept notifications",
@@ -131,7 +141,7 @@ pub const BUCKET: &[RetryRule] = &[S3_BUSY];
 /// For writes of one setting of a bucket that exists.
 pub const BUCKET_SETTING: &[RetryRule] = &[S3_BUSY, S3_NEW_BUCKET];
 /// For PutBucketPolicy.
-pub const BUCKET_POLICY: &[RetryRule] = &[S3_BUSY, S3_NEW_BUCKET, S3_NEW_PRINCIPAL];
+pub const BUCKET_POLICY: &[RetryRule] = &[S3_BUSY, S3_NEW_BUCKET, S3_NEW_PRINCIPAL, S3_JUST_OPENED];
 /// For PutBucketNotificationConfiguration.
 pub const BUCKET_NOTIFICATION: &[RetryRule] = &[S3_BUSY, S3_NEW_BUCKET, S3_NEW_DESTINATION];
 /// For PutBucketReplication.
@@ -165,6 +175,20 @@ mod tests {
     fn a_malformed_policy_for_another_reason_is_not_waited_out() {
         assert!(!IAM_NEW_PRINCIPAL.matches(Some("MalformedPolicyDocument"), "Syntax errors in policy."));
         assert!(!S3_NEW_DESTINATION.matches(Some("InvalidArgument"), "Configurations overlap."));
+    }
+
+    #[test]
+    fn a_public_access_block_that_was_just_opened_is_waited_for_and_no_other_denial() {
+        let waited = |text: &str| BUCKET_POLICY.iter().any(|rule| rule.matches(Some("AccessDenied"), text));
+        let denied = "User: arn:aws:iam::123456789012:user/me is not authorized to perform: s3:PutBucketPolicy on resource: \"arn:aws:s3:::site\" because";
+        for why in [
+            "prevented by the BlockPublicPolicy setting in S3 Block Public Access",
+            "blocked by the BlockPublicPolicy block public access setting",
+        ] {
+            assert!(waited(&format!("{denied} public policies are {why}.")));
+        }
+        assert!(!waited(&format!("{denied} no identity-based policy allows the s3:PutBucketPolicy action")));
+        assert!(!waited("Access Denied"));
     }
 
     #[test]
