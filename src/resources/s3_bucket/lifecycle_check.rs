@@ -33,9 +33,9 @@ pub(super) fn rule(id: &str, rule: &Value, problems: &mut Vec<Problem>) {
     }
     transitions(&path.key("transitions"), rule.get("transitions"), true, problems);
     transitions(&path.key("noncurrent_transitions"), rule.get("noncurrent_transitions"), false, problems);
-    expiration(&path.key("expiration"), rule, problems);
-    noncurrent(&path.key("noncurrent_expiration"), rule, problems);
     let narrowed = has("tags") || has("object_size_greater_than") || has("object_size_less_than");
+    expiration(&path.key("expiration"), rule, narrowed, problems);
+    noncurrent(&path.key("noncurrent_expiration"), rule, problems);
     if has("abort_incomplete_multipart_upload") && narrowed {
         let message = "unfinished uploads have neither tags nor size: S3 refuses this in a rule that filters by them";
         let problem = Problem::new("S3S-B11", &path.key("abort_incomplete_multipart_upload"), message);
@@ -107,7 +107,8 @@ fn transitions(path: &Path, list: &Value, current: bool, problems: &mut Vec<Prob
     }
 }
 
-fn expiration(path: &Path, rule: &Value, problems: &mut Vec<Problem>) {
+/// Checks the expiration of a rule, which may be `narrowed` by tags or sizes.
+fn expiration(path: &Path, rule: &Value, narrowed: bool, problems: &mut Vec<Problem>) {
     let expiration = rule.get("expiration");
     if expiration.is_null() || !expiration.is_known() {
         return;
@@ -120,8 +121,8 @@ fn expiration(path: &Path, rule: &Value, problems: &mut Vec<Problem>) {
         problems.push(Problem::new("S3S-B11", path, message));
         return;
     }
-    if marker && !rule.get("tags").is_null() {
-        let message = "delete markers have no tags: S3 refuses this in a rule that filters by them";
+    if marker && narrowed {
+        let message = "delete markers have neither tags nor size: S3 refuses this in a rule that filters by them";
         problems.push(Problem::new("S3S-B11", path, message).help("put it into a rule of its own"));
     }
     if let Some(text) = date.as_ref().filter(|text| day(text).is_none()) {
@@ -129,10 +130,13 @@ fn expiration(path: &Path, rule: &Value, problems: &mut Vec<Problem>) {
     }
     let transitions = items(rule.get("transitions"));
     let last = transitions.iter().filter_map(|one| one.get("days").as_integer()).max();
-    if let (Some(days), Some(last)) = (days, last)
-        && days <= last
-    {
-        let message = format!("objects expire on day {days}, before their last transition on day {last}");
+    let early = match (days, last) {
+        (Some(days), Some(last)) if days <= last => Some((format!("day {days}"), format!("day {last}"))),
+        // Days of the calendar are in the order of their texts.
+        _ => date.zip(transitions.iter().filter_map(|one| text(one.get("date"))).max()).filter(|(date, last)| date <= last),
+    };
+    if let Some((then, last)) = early {
+        let message = format!("objects expire on {then}, before their last transition on {last}");
         problems.push(Problem::new("S3S-B10", path, message).help("let them expire later, or take the transition out"));
     }
 }
@@ -200,6 +204,13 @@ mod tests {
             problems(early),
             ["S3S-B10 lifecycle.r.expiration: objects expire on day 90, before their last transition on day 90"]
         );
+        let early = "transitions = [{ date = '2027-02-01', storage_class = 'GLACIER' }]\nexpiration = { date = '2027-01-31' }";
+        assert_eq!(
+            problems(early),
+            ["S3S-B10 lifecycle.r.expiration: objects expire on 2027-01-31, before their last transition on 2027-02-01"]
+        );
+        let late = early.replace("2027-01-31", "2027-02-02");
+        assert_eq!(problems(&late), [""; 0]);
         let mixed =
             "transitions = [{ date = '2027-01-01', storage_class = 'GLACIER' }]\nexpiration = { days = 90 }";
         assert_eq!(
@@ -214,6 +225,10 @@ mod tests {
         assert_eq!(problems("expiration = { days = 1, expired_object_delete_marker = true }").len(), 1);
         assert_eq!(problems("tags = { a = 'b' }\nabort_incomplete_multipart_upload = 7").len(), 1);
         assert_eq!(problems("tags = { a = 'b' }\nexpiration = { expired_object_delete_marker = true }").len(), 1);
+        assert_eq!(
+            problems("object_size_less_than = 9\nexpiration = { expired_object_delete_marker = true }"),
+            ["S3S-B11 lifecycle.r.expiration: delete markers have neither tags nor size: S3 refuses this in a rule that filters by them"]
+        );
         assert_eq!(problems("expiration = { date = '2027-02-30' }").len(), 1);
         assert_eq!(problems("noncurrent_expiration = { newer_versions = 3 }").len(), 1);
         assert_eq!(problems("object_size_greater_than = 9\nobject_size_less_than = 9\nexpiration = { days = 1 }").len(), 1);
