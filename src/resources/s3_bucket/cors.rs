@@ -7,7 +7,7 @@ use s3stack_engine::resource::{Resource, Surroundings};
 use s3stack_engine::schema::validate::Problem;
 use s3stack_engine::value::Value;
 
-use super::setting::{Setting, Target, items, number, present, sorted, text, unbuildable, unless_absent};
+use super::setting::{Setting, Target, at, items, number, present, sorted, text, unbuildable, unless_absent};
 use crate::aws::{Operation, rules};
 
 const GET: Operation = Operation::read("s3", "GetBucketCors");
@@ -30,6 +30,32 @@ impl Setting for Cors {
             Value::List(rules) => Some(Value::List(rules.iter().map(normal).collect())),
             unknown => Some(unknown.clone()),
         })
+    }
+
+    fn check(&self, resource: &Resource, _: &dyn Surroundings, problems: &mut Vec<Problem>) {
+        for (index, rule) in items(resource.property("cors")).iter().enumerate() {
+            let path = at("cors").index(index);
+            let mut wrong = |name: &str, message: String| {
+                problems.push(Problem::new("S3S-V12", &path.key(name), message));
+            };
+            for name in ["allowed_methods", "allowed_origins"] {
+                if rule.get(name).as_list().is_some_and(<[Value]>::is_empty) {
+                    wrong(name, format!("S3 wants at least one of `{name}` in a rule"));
+                }
+            }
+            for name in ["allowed_origins", "allowed_headers"] {
+                for one in items(rule.get(name)).iter().filter_map(Value::as_str) {
+                    if one.matches('*').count() > 1 {
+                        wrong(name, format!("`{one}` has more than one wildcard, and S3 takes one"));
+                    }
+                }
+            }
+            for one in items(rule.get("expose_headers")).iter().filter_map(Value::as_str) {
+                if one.contains('*') {
+                    wrong("expose_headers", format!("`{one}` has a wildcard, and S3 takes none here"));
+                }
+            }
+        }
     }
 
     async fn get(&self, bucket: &Target<'_>) -> Result<Value, Fault> {
@@ -100,7 +126,26 @@ fn to_aws(rule: &Value) -> Result<CorsRule, Fault> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::{Around, problems};
     use super::*;
+
+    #[test]
+    fn what_s3_refuses_of_a_rule_is_told() {
+        let found = |rule: &str| problems(&Cors, &format!("cors = [{{ {rule} }}]"), &Around::default());
+        let fine = "allowed_methods = ['GET'], allowed_origins = ['https://*.example'], allowed_headers = ['x-*']";
+        assert_eq!(found(&format!("{fine}, expose_headers = ['ETag']")), [""; 0]);
+        assert_eq!(
+            found("allowed_methods = [], allowed_origins = ['https://*.*']"),
+            [
+                "error S3S-V12 cors[0].allowed_methods: S3 wants at least one of `allowed_methods` in a rule",
+                "error S3S-V12 cors[0].allowed_origins: `https://*.*` has more than one wildcard, and S3 takes one"
+            ]
+        );
+        assert_eq!(
+            found(&format!("{fine}, expose_headers = ['x-amz-*']")),
+            ["error S3S-V12 cors[0].expose_headers: `x-amz-*` has a wildcard, and S3 takes none here"]
+        );
+    }
 
     #[test]
     fn a_rule_comes_back_as_it_was_managed() {
