@@ -32,7 +32,7 @@ cors = [{ allowed_methods = ["PUT", "GET"], allowed_origins = ["https://a.exampl
 [statements.Account]
 principals = ["123456789012"]
 actions = ["s3:GetObject"]
-resources = ["arn:aws:s3:::x/*"]
+resources = ["arn:aws:s3:::BUCKET/*"]
 
 [lifecycle.old]
 prefix = "old/"
@@ -49,7 +49,7 @@ async fn what_is_made_is_read_back_exactly() {
     for region in ["eu-west-1", "us-east-1"] {
         let stage = Stage::new("s3.bucket", region).await;
         let id = name(&stage, "full");
-        let text = format!("name = '{id}'\n{FULL}");
+        let text = format!("name = '{id}'\n{}", FULL.replace("BUCKET", &id));
         stage.create(&id, &text).await.unwrap();
         let managed = stage.managed(&text);
         for depth in [Depth::Sweep, Depth::Point] {
@@ -81,11 +81,11 @@ async fn each_setting_is_changed_and_taken_away_alone() {
         ),
         (
             "policy",
-            "statements.A = { actions = 's3:GetObject', principals = ['123456789012'], resources = 'arn:aws:s3:::x/*' }",
-            "statements.A = { actions = 's3:PutObject', principals = ['123456789012'], resources = 'arn:aws:s3:::x/*' }",
+            "statements.A = { actions = 's3:GetObject', principals = ['123456789012'], resources = 'arn:aws:s3:::BUCKET/*' }",
+            "statements.A = { actions = 's3:PutObject', principals = ['123456789012'], resources = 'arn:aws:s3:::BUCKET/*' }",
         ),
     ] {
-        let (first, second) = (format!("{bare}\n{first}"), format!("{bare}\n{second}"));
+        let [first, second] = [first, second].map(|line| format!("{bare}\n{}", line.replace("BUCKET", &id)));
         assert_eq!(stage.update(&id, &bare, &first).await, [property]);
         let (changed, calls) = stage.calls_of(stage.update(&id, &first, &second)).await;
         assert_eq!(changed, [property]);

@@ -2,10 +2,12 @@
 //! need of the bucket.
 
 use async_trait::async_trait;
+use s3stack_engine::address::Path;
 use s3stack_engine::diagnostic::Severity;
 use s3stack_engine::fault::Fault;
 use s3stack_engine::policy::check::{Kind, Limit, check};
 use s3stack_engine::policy::merge::{Derived, merge};
+use s3stack_engine::policy::principal::Arn;
 use s3stack_engine::policy::problem::code;
 use s3stack_engine::policy::s3::tls_only;
 use s3stack_engine::policy::{Document, Problem as PolicyProblem, statements};
@@ -42,7 +44,8 @@ impl Setting for Policy {
             Ok(document) if document.statements.is_empty() => return,
             Ok(document) => document,
         };
-        let found = check(&document, Kind::Bucket, Limit::BUCKET).into_iter().map(|problem| {
+        let elsewhere = of_other_buckets(&document, resource.property("name"));
+        let found = check(&document, Kind::Bucket, Limit::BUCKET).into_iter().chain(elsewhere).map(|problem| {
             let path = statements::written_path(&document, &problem.path);
             match problem.code {
                 // S3 refuses the whole policy then.
@@ -129,6 +132,32 @@ fn own_arn(resource: &Resource, around: &dyn Surroundings) -> Value {
     }
 }
 
+/// Resources in other buckets: S3 refuses the whole policy for one ("Policy has invalid resource").
+fn of_other_buckets(document: &Document, own: &Value) -> Vec<PolicyProblem> {
+    let Some(own) = own.as_str() else { return Vec::new() };
+    let is_other = |text: &str| {
+        Arn::parse(text).is_some_and(|arn| {
+            let bucket = arn.resource.split('/').next().unwrap_or_default();
+            let plain = arn.service == "s3" && arn.region.is_empty() && arn.account.is_empty();
+            plain && bucket != own && !bucket.contains(['*', '?', '$'])
+        })
+    };
+    let mut problems = Vec::new();
+    for (index, statement) in document.statements.iter().enumerate() {
+        let path = Path::of("Statement").index(index).key("Resource");
+        let single = statement.resources.len() == 1;
+        for (at, text) in statement.resources.iter().enumerate().filter_map(|(at, one)| Some((at, one.as_str()?))) {
+            if is_other(text) {
+                let path = if single { path.clone() } else { path.index(at) };
+                let message = format!("`{text}` is not in this bucket, {own}");
+                let problem = PolicyProblem::error(code::SHAPE, path, message).note("AWS refuses the policy");
+                problems.push(problem.help("a bucket's policy speaks of its own ARN, and of `ARN/*`"));
+            }
+        }
+    }
+    problems
+}
+
 /// Whether policies that are public are refused.
 fn blocks_public_policy(resource: &Resource) -> bool {
     let switches = public_access_block::switches(resource.property("public_access_block"));
@@ -180,11 +209,26 @@ mod tests {
 
     #[test]
     fn a_public_policy_needs_the_block_off() {
-        let public = "tls_only = false\nstatements.Web = { actions = 's3:GetObject', principals = '*', resources = 'arn:aws:s3:::it/*' }";
+        let public = "tls_only = false\nstatements.Web = { actions = 's3:GetObject', principals = '*', resources = 'arn:aws:s3:::it-bucket/*' }";
         let found = problems(&Policy, public, &Around::default());
         assert!(found.iter().any(|one| one.starts_with("error S3S-B1 statements.Web.principals:")), "{found:?}");
         let open = format!("public_access_block = false\n{public}");
         let found = problems(&Policy, &open, &Around::default());
         assert!(found.iter().all(|one| one.starts_with("warning")), "{found:?}");
+    }
+
+    #[test]
+    fn a_policy_is_about_its_own_bucket() {
+        let found = |resources: &str| {
+            let words = format!("actions = 's3:GetObject', principals = ['111122223333'], resources = {resources}");
+            problems(&Policy, &format!("statements.A = {{ {words} }}"), &Around::default())
+        };
+        assert_eq!(
+            found("['arn:aws:s3:::it-bucket/*', 'arn:aws:s3:::other/*']"),
+            ["error S3S-P1 statements.A.resources[1]: `arn:aws:s3:::other/*` is not in this bucket, it-bucket"]
+        );
+        for own in ["'*'", "'arn:aws:s3:::*/*'", "'arn:aws:s3:::it-*/*'", "'arn:aws:s3:::it-bucket/${aws:userid}/*'"] {
+            assert_eq!(found(own), [""; 0], "{own}");
+        }
     }
 }
