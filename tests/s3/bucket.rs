@@ -8,6 +8,7 @@ use s3stack_engine::value::{Map, Value};
 
 use crate::stage::{LINEAGE, Stage};
 use crate::support::emulator;
+use crate::support::proxy::{Action, Proxy, Reply, Request};
 
 async fn stage() -> Stage {
     Stage::new("s3.bucket", "eu-west-1").await
@@ -257,4 +258,37 @@ async fn notifications_of_others_survive_the_switch() {
     stage.update(&id, &on, &bare).await;
     let held = s3.get_bucket_notification_configuration().bucket(&id).send().await.unwrap();
     assert_eq!(held.lambda_function_configurations().len(), 1);
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_there_is_not_taken_over_where_s3_would_answer_success() {
+    let stage = Stage::new("s3.bucket", "us-east-1").await;
+    let id = name(&stage, "there");
+    stage.context.session.s3().create_bucket().bucket(&id).send().await.unwrap();
+    let (refused, calls) = stage.calls_of(stage.create(&id, &format!("name = '{id}'"))).await;
+    let fault = refused.unwrap_err();
+    assert_eq!((fault.kind, fault.code.as_deref()), (FaultKind::Conflict, Some("BucketAlreadyOwnedByYou")));
+    assert_eq!(calls, ["HeadBucket"]);
+}
+
+#[tokio::test]
+async fn what_is_read_of_a_new_bucket_may_be_late() {
+    let proxy = Proxy::start(emulator::address()).await;
+    let stage = Stage::at(&proxy.url(), "s3.bucket", "eu-west-1", &emulator::account()).await;
+    let id = name(&stage, "late");
+    let reads = |request: &Request| request.method == "GET" && request.query.contains("encryption");
+    proxy.once(reads, Action::Refuse(Reply::xml(404, "NoSuchBucket")));
+    stage.create(&id, &format!("name = '{id}'\nencryption = 'aws:kms'")).await.unwrap();
+    assert_eq!(proxy.count(reads), 2);
+}
+
+#[tokio::test]
+async fn a_bucket_that_only_seems_empty_says_what_may_be_in_it() {
+    let proxy = Proxy::start(emulator::address()).await;
+    let stage = Stage::at(&proxy.url(), "s3.bucket", "eu-west-1", &emulator::account()).await;
+    let id = name(&stage, "uploads");
+    stage.create(&id, &format!("name = '{id}'")).await.unwrap();
+    proxy.once(|request| request.method == "DELETE", Action::Refuse(Reply::xml(409, "BucketNotEmpty")));
+    let fault = stage.delete(&id, Map::new(), &[]).await.unwrap_err();
+    assert!(fault.message.contains("holds unfinished uploads at most;"), "{}", fault.message);
 }

@@ -66,9 +66,14 @@ impl Stage {
 
     /// A stage in an account that another one has too.
     pub async fn in_account(type_name: &str, region: &str, account: &str) -> Self {
+        Self::at(&format!("http://{}", emulator::address()), type_name, region, account).await
+    }
+
+    /// A stage whose calls go to an address.
+    pub async fn at(endpoint: &str, type_name: &str, region: &str, account: &str) -> Self {
         let settings = Settings {
             region: Some(region.into()),
-            endpoint: Some(format!("http://{}", emulator::address())),
+            endpoint: Some(endpoint.into()),
             local_account: Some(account.into()),
             ..Settings::default()
         };

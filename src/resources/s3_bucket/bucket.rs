@@ -57,6 +57,8 @@ static DESCRIPTOR: Descriptor = Descriptor {
         ],
         create: &[
             "s3:CreateBucket",
+            // In us-east-1, to see that the name is free.
+            "s3:ListBucket",
             // With the tags and the ownership that go into the creation.
             "s3:TagResource",
             "s3:PutBucketOwnershipControls",

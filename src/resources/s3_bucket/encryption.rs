@@ -13,6 +13,8 @@ use super::setting::{Setting, Target, at, present, text, unbuildable, unless_abs
 use crate::aws::{Operation, rules};
 
 const GET: Operation = Operation::read("s3", "GetBucketEncryption");
+/// The same before a write. The bucket may be a new one, of which not every read knows at once.
+const GET_TO_WRITE: Operation = GET.retrying(rules::BUCKET_SETTING);
 const PUT: Operation = Operation::idempotent("s3", "PutBucketEncryption").retrying(rules::BUCKET_SETTING);
 
 /// What S3 encrypts with since January 2023 where nothing else is set; it cannot be turned off.
@@ -52,7 +54,7 @@ impl Setting for Encryption {
     }
 
     async fn get(&self, bucket: &Target<'_>) -> Result<Value, Fault> {
-        Ok(from_aws(rule(bucket).await?.as_ref()))
+        Ok(from_aws(rule(bucket, GET).await?.as_ref()))
     }
 
     async fn put(&self, bucket: &Target<'_>, value: &Value) -> Result<(), Fault> {
@@ -63,7 +65,7 @@ impl Setting for Encryption {
             .build()
             .map_err(|e| unbuildable(PUT.name, e))?;
         // The call replaces the whole rule. Which kinds of encryption are refused (SSE-C, on new buckets) is not ours.
-        let blocked = rule(bucket).await?.and_then(|rule| rule.blocked_encryption_types);
+        let blocked = rule(bucket, GET_TO_WRITE).await?.and_then(|rule| rule.blocked_encryption_types);
         let rule = ServerSideEncryptionRule::builder()
             .apply_server_side_encryption_by_default(by_default)
             .bucket_key_enabled(value.get("bucket_key").as_bool().unwrap_or(false))
@@ -80,13 +82,13 @@ impl Setting for Encryption {
     }
 }
 
-async fn rule(bucket: &Target<'_>) -> Result<Option<ServerSideEncryptionRule>, Fault> {
+async fn rule(bucket: &Target<'_>, operation: Operation) -> Result<Option<ServerSideEncryptionRule>, Fault> {
     let send = || {
         let call = bucket.session.s3().get_bucket_encryption().bucket(bucket.name);
         call.expected_bucket_owner(bucket.account_id).send()
     };
     let answer =
-        unless_absent(bucket.session.call(GET, send).await, "ServerSideEncryptionConfigurationNotFoundError")?;
+        unless_absent(bucket.session.call(operation, send).await, "ServerSideEncryptionConfigurationNotFoundError")?;
     let configuration = answer.and_then(|answer| answer.server_side_encryption_configuration);
     Ok(configuration.and_then(|configuration| configuration.rules.into_iter().next()))
 }

@@ -1,6 +1,7 @@
 //! The side of `s3.bucket` that calls AWS.
 
 use async_trait::async_trait;
+use aws_sdk_s3::operation::head_bucket::HeadBucketOutput;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use futures_util::future::{join, join_all};
 use s3stack_engine::fault::{Fault, FaultKind};
@@ -8,6 +9,7 @@ use s3stack_engine::plan::{Live, Observation};
 use s3stack_engine::value::{Map, Value};
 
 use super::bucket::{Bucket, attributes};
+use super::contents::Contents;
 use super::listing::Listing;
 use super::setting::{SETTINGS, Setting, Target};
 use super::{contents, ownership, tags};
@@ -122,11 +124,7 @@ fn elsewhere(context: &Context, question: &Question, region: &str) -> Observatio
 /// Reads a bucket by a call of its own, which also tells of buckets in other accounts.
 async fn point(context: &Context, question: &Question) -> Observation {
     let bucket = target(context, &question.physical_id);
-    let send = || {
-        let call = bucket.session.s3().head_bucket().bucket(bucket.name);
-        call.expected_bucket_owner(bucket.account_id).send()
-    };
-    match bucket.session.call(HEAD, send).await {
+    match head(&bucket).await {
         Ok(answer) => match answer.bucket_region() {
             Some(region) if region != context.facts.region => elsewhere(context, question, region),
             _ => settings(context, question).await,
@@ -138,6 +136,14 @@ async fn point(context: &Context, question: &Question) -> Observation {
         Err(fault) if fault.is_code(&["403", "AccessDenied"]) => denied(context, question, fault).await,
         Err(fault) => Observation::Unreadable(fault),
     }
+}
+
+async fn head(bucket: &Target<'_>) -> Result<HeadBucketOutput, Fault> {
+    let send = || {
+        let call = bucket.session.s3().head_bucket().bucket(bucket.name);
+        call.expected_bucket_owner(bucket.account_id).send()
+    };
+    bucket.session.call(HEAD, send).await
 }
 
 /// A 403 may mean that the bucket is another account's, or that this caller may not look at it. The account's listing
@@ -205,6 +211,9 @@ fn assemble(
 async fn make(context: &Context, bucket: &Target<'_>, desired: &Map) -> Result<(), Fault> {
     let wanted = desired.get("tags").unwrap_or(&Value::Null);
     let region = &context.facts.region;
+    if region == UNNAMED_REGION {
+        not_there(bucket).await?;
+    }
     let configuration = CreateBucketConfiguration::builder()
         .set_location_constraint((region != UNNAMED_REGION).then(|| BucketLocationConstraint::from(region.as_str())))
         .set_tags(Some(tags::of_create(wanted, &bucket.owner_tags)?))
@@ -216,6 +225,22 @@ async fn make(context: &Context, bucket: &Target<'_>, desired: &Map) -> Result<(
         call.set_object_ownership(ownership.clone()).send()
     };
     bucket.session.call(CREATE, send).await.map(drop)
+}
+
+/// Refuses a bucket of this account that is there already. Everywhere else that is what S3 does; in us-east-1 it answers
+/// success, and somebody else's bucket would be taken for the new one and written over.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>
+async fn not_there(bucket: &Target<'_>) -> Result<(), Fault> {
+    match head(bucket).await {
+        Ok(_) => Err(Fault {
+            service: CREATE.service.into(),
+            code: Some("BucketAlreadyOwnedByYou".into()),
+            ..Fault::local(FaultKind::Conflict, CREATE.name, "this account has a bucket of this name already")
+        }),
+        Err(fault) if matches!(fault.kind, FaultKind::Uncertain | FaultKind::Stopped | FaultKind::Expired) => Err(fault),
+        // What belongs to others S3 refuses in the creation, and says so better.
+        Err(_) => Ok(()),
+    }
 }
 
 /// Deletes the bucket; a missing one is deleted.
@@ -234,6 +259,8 @@ async fn take_away(bucket: &Target<'_>, operation: Operation) -> Result<(), Faul
 /// AWS's refusal, with what is in the bucket and what to do.
 async fn refused(bucket: &Target<'_>, delete: &Delete, full: Fault) -> Fault {
     let holds = match contents::count(bucket).await {
+        // Its listing shows no uploads.
+        Ok(contents) if contents == Contents::default() => "unfinished uploads at most".to_owned(),
         Ok(contents) => contents.words().join(", "),
         Err(fault) => format!("something that cannot be counted ({fault})"),
     };
