@@ -224,3 +224,44 @@ async fn an_object_of_a_bucket_that_is_gone_is_missing_and_deleted() {
     let files = Map::from([("files".to_owned(), Value::map([("a", Value::map([("checksum", Value::from("x"))]))]))]);
     stage.delete(&id, files, &[]).await.unwrap();
 }
+
+#[tokio::test]
+async fn what_others_tagged_stays_with_its_file() {
+    let (mut stage, bucket) = stage().await;
+    let site = stage.folder().join("site");
+    fs::create_dir_all(&site).unwrap();
+    for file in ["a.txt", "b.txt", "c.txt"] {
+        fs::write(site.join(file), file).unwrap();
+    }
+    let id = format!("{bucket}/www/");
+    let text = block(&bucket, "www/", "folder = 'site'\ntags = { Team = 'x' }");
+    stage.create(&id, &text).await.unwrap();
+    let s3 = stage.context.session.s3().clone();
+    for (file, scanned) in [("a.txt", "clean"), ("b.txt", "pending")] {
+        let tag = |key: &str, value: &str| aws_sdk_s3::types::Tag::builder().key(key).value(value).build().unwrap();
+        let tags = vec![tag("Team", "x"), tag("Scan", scanned)];
+        let tagging = aws_sdk_s3::types::Tagging::builder().set_tag_set(Some(tags)).build().unwrap();
+        s3.put_object_tagging().bucket(&bucket).key(format!("www/{file}")).tagging(tagging).send().await.unwrap();
+    }
+    let tags_of = async |file: &str| {
+        let held = s3.get_object_tagging().bucket(&bucket).key(format!("www/{file}")).send().await.unwrap();
+        let mut tags: Vec<_> = held.tag_set.into_iter().map(|tag| format!("{}={}", tag.key, tag.value)).collect();
+        tags.sort();
+        tags.join(" ")
+    };
+
+    // Files that are written again, …
+    let before = stage.managed(&text);
+    fs::write(site.join("b.txt"), "new").unwrap();
+    fs::write(site.join("c.txt"), "new").unwrap();
+    stage.read_files_again();
+    assert_eq!(stage.update_from(&id, &before, &text).await, ["files"]);
+    let tags = [tags_of("a.txt").await, tags_of("b.txt").await, tags_of("c.txt").await];
+    assert_eq!(tags, ["Scan=clean Team=x", "Scan=pending Team=x", "Team=x"]);
+
+    // … and those whose tags alone are.
+    let other = text.replace("Team = 'x'", "Group = 'y'");
+    assert_eq!(stage.update(&id, &text, &other).await, ["tags"]);
+    let tags = [tags_of("a.txt").await, tags_of("b.txt").await, tags_of("c.txt").await];
+    assert_eq!(tags, ["Group=y Scan=clean", "Group=y Scan=pending", "Group=y"]);
+}

@@ -29,9 +29,17 @@ static DESCRIPTOR: Descriptor = Descriptor {
     stateful: false,
     parent: Some("bucket"),
     actions: Actions {
-        read: &["s3:GetObject", "s3:GetObjectTagging"],
+        // Who may not list is answered 403 about an object that is not there, as if it were hidden.
+        read: &["s3:GetObject", "s3:GetObjectTagging", "s3:ListBucket"],
         create: &["s3:PutObject", "s3:PutObjectTagging", "s3:GetObject", "s3:AbortMultipartUpload"],
-        update: &["s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject", "s3:GetObject", "s3:AbortMultipartUpload"],
+        update: &[
+            "s3:PutObject",
+            "s3:PutObjectTagging",
+            "s3:DeleteObject",
+            "s3:GetObject",
+            "s3:GetObjectTagging",
+            "s3:AbortMultipartUpload",
+        ],
         delete: &["s3:DeleteObject"],
     },
 };
@@ -305,6 +313,11 @@ mod tests {
         assert_eq!(problems("bucket = 'b'\nkey = 'x'\ncontent = ''\nmetadata.a = 'ä'").len(), 1);
         let tags: String = (0..11).map(|at| format!("tags.t{at} = ''\n")).collect();
         assert_eq!(problems(&format!("bucket = 'b'\nkey = 'x'\ncontent = ''\n{tags}")).len(), 1);
+    }
+
+    #[test]
+    fn whoever_reads_may_see_that_an_object_is_missing() {
+        assert!(TYPE.descriptor().actions.read.contains(&"s3:ListBucket"));
     }
 
     #[test]

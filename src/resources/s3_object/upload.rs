@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::join_all;
 use s3stack_engine::fault::{Fault, FaultKind};
-use s3stack_engine::value::Value;
+use s3stack_engine::value::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncReadExt as _;
 
@@ -51,8 +51,10 @@ pub(super) struct Extras {
 }
 
 impl Extras {
-    /// From managed properties.
-    pub fn new(content_type: &Value, common: impl Fn(&str) -> Value) -> Self {
+    /// From managed properties and the tags as they shall be.
+    pub fn new(content_type: &Value, tags: &Value, managed: &Map) -> Self {
+        const NULL: &Value = &Value::Null;
+        let common = |name: &str| managed.get(name).unwrap_or(NULL);
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let pairs = |value: &Value| {
             let members = value.as_map().into_iter().flatten();
@@ -60,10 +62,10 @@ impl Extras {
         };
         Self {
             content_type: text(content_type),
-            cache_control: text(&common("cache_control")),
-            storage_class: text(&common("storage_class")),
-            metadata: pairs(&common("metadata")),
-            tags: pairs(&common("tags")),
+            cache_control: text(common("cache_control")),
+            storage_class: text(common("storage_class")),
+            metadata: pairs(common("metadata")),
+            tags: pairs(tags),
         }
     }
 

@@ -75,14 +75,13 @@ impl Provider for Object {
                 work.files(files, stale).await?;
                 if update.touches("tags") {
                     let kept = files.iter().filter(|(path, entry)| !entry.is_null() && stale(path).is_none());
-                    let keys: Vec<String> = kept.map(|(path, _)| work.key_of(path)).collect();
-                    work.tag(&keys).await?;
+                    work.tag_files(kept.map(|(path, _)| work.key_of(path)).collect()).await?;
                 }
                 let gone = files.iter().filter(|(_, entry)| entry.is_null()).map(|(path, _)| work.key_of(path));
                 delete_many(place, gone.collect()).await?;
             }
             None if content || rest => work.object(Existing::Ours).await?,
-            None if update.touches("tags") => work.tag(&[key.to_owned()]).await?,
+            None if update.touches("tags") => work.tag(key, &work.tags(update.live.get("tags"))).await?,
             // A file that was renamed is no other content.
             None => {}
         }
@@ -216,17 +215,23 @@ impl Work<'_> {
         self.desired.get(name).unwrap_or(NULL)
     }
 
-    /// What all objects of the block have. Tags that others put there are written again: the call replaces them all.
-    fn common(&self, name: &str) -> Value {
-        match name {
-            "tags" => {
-                let mut tags = self.live.and_then(|live| live.get("tags")?.as_map()).cloned().unwrap_or_default();
-                tags.extend(self.wanted("tags").as_map().cloned().unwrap_or_default());
-                tags.retain(|_, value| !value.is_null());
-                Value::Map(tags)
-            }
-            name => self.wanted(name).clone(),
+    /// The tags that an object shall have, of those that it has. What others put there is written again: the calls
+    /// replace them all.
+    fn tags(&self, held: Option<&Value>) -> Value {
+        let mut tags = held.and_then(Value::as_map).cloned().unwrap_or_default();
+        tags.extend(self.wanted("tags").as_map().cloned().unwrap_or_default());
+        tags.retain(|_, value| !value.is_null());
+        Value::Map(tags)
+    }
+
+    /// The same for an object of a folder. What others put on one of them is not for the others, so each is asked.
+    async fn tags_of_file(&self, key: &str, existing: Existing) -> Result<Value, Fault> {
+        if existing == Existing::None {
+            return Ok(self.tags(None));
         }
+        let some = self.wanted("tags").as_map().is_some_and(|tags| !tags.is_empty());
+        let held = head(self.place, key, some).await?;
+        Ok(self.tags(held.as_ref().map(|held| &held.tags)))
     }
 
     /// Writes the one object.
@@ -239,7 +244,8 @@ impl Work<'_> {
                 self.file(source, self.wanted("checksum"))?
             }
         };
-        let extras = Extras::new(self.wanted("content_type"), |name| self.common(name));
+        let tags = self.tags(self.live.and_then(|live| live.get("tags")));
+        let extras = Extras::new(self.wanted("content_type"), &tags, self.desired);
         write(self.place, self.key, body, extras, existing).await
     }
 
@@ -251,8 +257,10 @@ impl Work<'_> {
         for batch in stale.chunks(AT_ONCE) {
             let writes = batch.iter().map(|(path, entry, existing)| async move {
                 let body = self.file(&format!("{}/{path}", root.trim_end_matches('/')), entry.get("checksum"))?;
-                let extras = Extras::new(entry.get("content_type"), |name| self.common(name));
-                write(self.place, &self.key_of(path), body, extras, *existing).await
+                let key = self.key_of(path);
+                let tags = self.tags_of_file(&key, *existing).await?;
+                let extras = Extras::new(entry.get("content_type"), &tags, self.desired);
+                write(self.place, &key, body, extras, *existing).await
             });
             // All of a batch are let end, so that none is cut off whose answer would be lost.
             for written in join_all(writes).await {
@@ -270,31 +278,33 @@ impl Work<'_> {
         Ok(Body::File { path: full, shown: path.to_owned(), planned: planned.as_str().map(str::to_owned) })
     }
 
-    /// Writes nothing but the tags.
-    async fn tag(&self, keys: &[String]) -> Result<(), Fault> {
-        let tags = self.common("tags");
-        let tags = tags.as_map().into_iter().flatten().filter_map(|(key, value)| {
-            Some(Tag::builder().key(key).value(value.as_str()?).build())
-        });
-        let tags = tags.collect::<Result<Vec<_>, _>>().map_err(|e| unbuildable(PUT_TAGS, &e))?;
-        let tagging = Tagging::builder().set_tag_set(Some(tags)).build().map_err(|e| unbuildable(PUT_TAGS, &e))?;
-        let place = self.place;
+    /// Writes nothing but the tags of a folder's objects.
+    async fn tag_files(&self, keys: Vec<String>) -> Result<(), Fault> {
         for batch in keys.chunks(AT_ONCE) {
-            let writes = batch.iter().map(|key| {
-                let tagging = &tagging;
-                async move {
-                    let send = || {
-                        let call = place.session.s3().put_object_tagging().bucket(place.bucket).key(key);
-                        call.expected_bucket_owner(place.account_id).tagging(tagging.clone()).send()
-                    };
-                    place.session.call(PUT_TAGS, send).await
-                }
+            let writes = batch.iter().map(|key| async move {
+                let tags = self.tags_of_file(key, Existing::Ours).await?;
+                self.tag(key, &tags).await
             });
             for written in join_all(writes).await {
                 written?;
             }
         }
         Ok(())
+    }
+
+    /// Writes nothing but the tags of an object.
+    async fn tag(&self, key: &str, tags: &Value) -> Result<(), Fault> {
+        let tags = tags.as_map().into_iter().flatten().filter_map(|(key, value)| {
+            Some(Tag::builder().key(key).value(value.as_str()?).build())
+        });
+        let tags = tags.collect::<Result<Vec<_>, _>>().map_err(|e| unbuildable(PUT_TAGS, &e))?;
+        let tagging = Tagging::builder().set_tag_set(Some(tags)).build().map_err(|e| unbuildable(PUT_TAGS, &e))?;
+        let place = self.place;
+        let send = || {
+            let call = place.session.s3().put_object_tagging().bucket(place.bucket).key(key);
+            call.expected_bucket_owner(place.account_id).tagging(tagging.clone()).send()
+        };
+        place.session.call(PUT_TAGS, send).await.map(drop)
     }
 }
 
