@@ -11,6 +11,7 @@ use s3stack_engine::fault::{Fault, FaultKind};
 use s3stack_engine::value::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncReadExt as _;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::live::{DIGEST, OWNER, Place, head};
 use super::object::hex;
@@ -29,8 +30,31 @@ const PART_BYTES: u64 = 8 << 20;
 /// The most parts that S3 takes.
 const MOST_PARTS: u64 = 10_000;
 
-/// Parts under way at once.
-const PARTS_AT_ONCE: usize = 3;
+/// Parts of one object under way at once.
+const PARTS_AT_ONCE: usize = 2;
+
+/// The way out, which all uploads of the process share. With this much under way at most, a line of 5 Mbit/s carries
+/// each request to its end within the half minute that it has, and parts take no more memory than that.
+static WAY: Way = Way::new(16 << 20);
+
+/// Room for the content of requests.
+struct Way {
+    room: Semaphore,
+    bytes: u32,
+}
+
+impl Way {
+    const fn new(bytes: u32) -> Self {
+        Self { room: Semaphore::const_new(bytes as usize), bytes }
+    }
+
+    /// Waits until there is room for this much content. What is larger than all the room goes alone.
+    async fn room_for(&self, bytes: u64) -> Option<SemaphorePermit<'_>> {
+        let bytes = u32::try_from(bytes).map_or(self.bytes, |bytes| bytes.min(self.bytes));
+        // It fails only once it is closed, which it never is.
+        self.room.acquire_many(bytes).await.ok()
+    }
+}
 
 /// What an object is made of.
 pub(super) enum Body {
@@ -175,6 +199,7 @@ impl<'a> Upload<'a> {
     async fn at_once(&self, new: bool) -> Result<(), Fault> {
         let place = self.place;
         let operation = if new { PUT_NEW } else { PUT };
+        let _room = WAY.room_for(self.size).await;
         let body = self.stream(0, self.size).await?.into_inner();
         let send = || {
             let call = place.session.s3().put_object().bucket(place.bucket).key(self.key).body(again(&body));
@@ -259,6 +284,7 @@ impl<'a> Upload<'a> {
         let offset = number * part_bytes;
         let length = part_bytes.min(self.size - offset);
         let part_number = i32::try_from(number + 1).unwrap_or(i32::MAX);
+        let _room = WAY.room_for(length).await;
         // A part is held in memory, so that its digest can go before it.
         let stream = self.stream(offset, length).await?;
         let bytes = stream.collect().await.map_err(|error| unreadable(&self.shown(), &error))?.into_bytes();
@@ -316,4 +342,23 @@ fn changed(shown: &str) -> Fault {
 
 fn unreadable(shown: &str, error: &dyn std::fmt::Display) -> Fault {
     Fault::local(FaultKind::Invalid, "upload", format!("{shown} cannot be read: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_more_goes_out_at_once_than_the_line_carries() {
+        let way = Way::new(16);
+        let waits = async |bytes| tokio::time::timeout(Duration::from_millis(20), way.room_for(bytes)).await.is_err();
+        let (first, second) = (way.room_for(8).await, way.room_for(8).await);
+        assert!(!waits(0).await && waits(1).await);
+        drop(first);
+        assert!(!waits(8).await && waits(u64::MAX).await);
+        drop(second);
+        assert!(!waits(u64::MAX).await);
+    }
 }
