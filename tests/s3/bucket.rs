@@ -292,3 +292,23 @@ async fn a_bucket_that_only_seems_empty_says_what_may_be_in_it() {
     let fault = stage.delete(&id, Map::new(), &[]).await.unwrap_err();
     assert!(fault.message.contains("holds unfinished uploads at most;"), "{}", fault.message);
 }
+
+#[tokio::test]
+async fn a_region_that_takes_no_tags_in_a_creation_gets_them_right_after() {
+    let proxy = Proxy::start(emulator::address()).await;
+    let stage = Stage::at(&proxy.url(), "s3.bucket", "us-gov-west-1", &emulator::account()).await;
+    let id = name(&stage, "untagged");
+    let tagged = |request: &Request| {
+        request.method == "PUT" && String::from_utf8_lossy(&request.body).contains("<CreateBucketConfiguration")
+    };
+    proxy.once(tagged, Action::Refuse(Reply::xml(400, "UnsupportedArgument")));
+    let text = format!("name = '{id}'\ntags = {{ A = '1' }}");
+    let (made, calls) = stage.calls_of(stage.create(&id, &text)).await;
+    made.unwrap();
+    let expected = ["CreateBucket", "CreateBucket", "PutBucketPolicy", "PutBucketTagging", "PutPublicAccessBlock"];
+    assert_eq!(calls, expected);
+    let writes = proxy.requests().into_iter().map(|request| request.query).collect::<Vec<_>>();
+    assert_eq!(writes.iter().position(|query| query.starts_with("tagging")), Some(2), "{writes:?}");
+    let live = stage.live(&id, &stage.managed(&text)).await;
+    assert_eq!((live.owner.as_deref(), &live.managed["tags"]), (Some(LINEAGE), &stage.managed(&text)["tags"]));
+}

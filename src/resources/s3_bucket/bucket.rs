@@ -59,8 +59,9 @@ static DESCRIPTOR: Descriptor = Descriptor {
             "s3:CreateBucket",
             // In us-east-1, to see that the name is free.
             "s3:ListBucket",
-            // With the tags and the ownership that go into the creation.
+            // With the tags and the ownership that go into the creation, or right after it.
             "s3:TagResource",
+            "s3:PutBucketTagging",
             "s3:PutBucketOwnershipControls",
             "s3:PutBucketPublicAccessBlock",
             "s3:PutBucketVersioning",

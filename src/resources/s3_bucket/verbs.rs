@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use aws_sdk_s3::operation::head_bucket::HeadBucketOutput;
-use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, ObjectOwnership};
 use futures_util::future::{join, join_all};
 use s3stack_engine::fault::{Fault, FaultKind};
 use s3stack_engine::plan::{Live, Observation};
@@ -215,10 +215,24 @@ async fn make(context: &Context, bucket: &Target<'_>, desired: &Map) -> Result<(
         not_there(bucket).await?;
     }
     let configuration = CreateBucketConfiguration::builder()
-        .set_location_constraint((region != UNNAMED_REGION).then(|| BucketLocationConstraint::from(region.as_str())))
-        .set_tags(Some(tags::of_create(wanted, &bucket.owner_tags)?))
-        .build();
+        .set_location_constraint((region != UNNAMED_REGION).then(|| BucketLocationConstraint::from(region.as_str())));
+    let marked = configuration.clone().set_tags(Some(tags::of_create(wanted, &bucket.owner_tags)?)).build();
     let ownership = desired.get("ownership").filter(|value| !value.is_null()).map(ownership::of);
+    match send_create(bucket, marked, ownership.clone()).await {
+        // Regions apart (GovCloud, the European Sovereign Cloud) know no tags here; they are marked right after.
+        Err(fault) if fault.is_code(&["UnsupportedArgument"]) => {
+            send_create(bucket, configuration.build(), ownership).await?;
+            tags::Tags.put(bucket, wanted).await
+        }
+        result => result,
+    }
+}
+
+async fn send_create(
+    bucket: &Target<'_>,
+    configuration: CreateBucketConfiguration,
+    ownership: Option<ObjectOwnership>,
+) -> Result<(), Fault> {
     let send = || {
         let call = bucket.session.s3().create_bucket().bucket(bucket.name);
         let call = call.create_bucket_configuration(configuration.clone());
