@@ -9,6 +9,8 @@ use s3stack_engine::plan::Observation;
 use s3stack_engine::value::{Map, Secret, Value};
 
 use crate::stage::{LINEAGE, Stage};
+use crate::support::emulator;
+use crate::support::proxy::{Action, Proxy, Reply, Request};
 
 /// A stage with a bucket, and the bucket's name.
 async fn stage() -> (Stage, String) {
@@ -264,4 +266,24 @@ async fn what_others_tagged_stays_with_its_file() {
     assert_eq!(stage.update(&id, &text, &other).await, ["tags"]);
     let tags = [tags_of("a.txt").await, tags_of("b.txt").await, tags_of("c.txt").await];
     assert_eq!(tags, ["Group=y Scan=clean", "Group=y Scan=pending", "Group=y"]);
+}
+
+#[tokio::test]
+async fn who_may_not_decrypt_still_sees_the_digest_that_was_written_beside() {
+    let (own, bucket) = stage().await;
+    let (id, text) = (format!("{bucket}/k"), block(&bucket, "k", "content = 'abc'"));
+    own.create(&id, &text).await.unwrap();
+    let managed = own.managed(&text);
+
+    let proxy = Proxy::start(emulator::address()).await;
+    let stage = Stage::at(&proxy.url(), "s3.object", "us-east-1", &own.context.facts.account_id).await;
+    let denied = Reply { body: String::new(), ..Reply::xml(403, "") };
+    let asks = |request: &Request| request.header("x-amz-checksum-mode").is_some();
+    proxy.always(asks, Action::Refuse(denied.clone()));
+    assert_eq!(stage.live(&id, &managed).await.managed["checksum"], managed["checksum"]);
+
+    // Who may not read at all is told so.
+    proxy.always(|request| request.method == "HEAD", Action::Refuse(denied));
+    let Observation::Unreadable(fault) = stage.read(&id, &managed, Depth::Point).await else { panic!("read") };
+    assert_eq!(fault.kind, FaultKind::Denied);
 }

@@ -1,5 +1,7 @@
 //! An object as S3 has it.
 
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::types::ChecksumMode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use s3stack_engine::fault::{Fault, FaultKind};
@@ -16,7 +18,8 @@ const GET_TAGS: Operation = Operation::read("s3", "GetObjectTagging");
 /// everything else, and costs nothing.
 pub(super) const OWNER: &str = "s3stack-id";
 
-/// The metadata key of the content's SHA-256, for uploads in parts, of which S3 knows only a digest of digests.
+/// The metadata key of the content's SHA-256: for uploads in parts, of which S3 knows only a digest of digests, and for
+/// those to whom S3 does not tell its own.
 pub(super) const DIGEST: &str = "s3stack-sha256";
 
 /// Where an object is, or shall be.
@@ -56,12 +59,13 @@ pub(super) struct Held {
 /// Tags take a second call, which is made if `tags` says that there should be some, or S3 that there are. S3 tells their
 /// number only to those who may read them, so the first is needed.
 pub(super) async fn head(place: Place<'_>, key: &str, tags: bool) -> Result<Option<Held>, Fault> {
-    let send = || {
-        let call = place.session.s3().head_object().bucket(place.bucket).key(key);
-        let call = call.checksum_mode(aws_sdk_s3::types::ChecksumMode::Enabled);
-        call.expected_bucket_owner(place.account_id).send()
+    let asked = match ask(place, key, Some(ChecksumMode::Enabled)).await {
+        // Of an object under a KMS key S3 tells its digest only to those who may decrypt it; a writer need not.
+        // <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>
+        Err(fault) if fault.kind == FaultKind::Denied => ask(place, key, None).await,
+        asked => asked,
     };
-    let found = match place.session.call(HEAD, send).await {
+    let found = match asked {
         Ok(found) => found,
         Err(fault) if fault.kind == FaultKind::NotFound => return Ok(None),
         Err(fault) => return Err(fault),
@@ -86,6 +90,14 @@ pub(super) async fn head(place: Place<'_>, key: &str, tags: bool) -> Result<Opti
         tags: Value::Map(tags),
         owner,
     }))
+}
+
+async fn ask(place: Place<'_>, key: &str, checksum: Option<ChecksumMode>) -> Result<HeadObjectOutput, Fault> {
+    let send = || {
+        let call = place.session.s3().head_object().bucket(place.bucket).key(key);
+        call.set_checksum_mode(checksum.clone()).expected_bucket_owner(place.account_id).send()
+    };
+    place.session.call(HEAD, send).await
 }
 
 async fn tagging(place: Place<'_>, key: &str) -> Result<Map, Fault> {
