@@ -66,7 +66,6 @@ pub struct StackPath {
 }
 
 /// What to do.
-#[expect(clippy::large_enum_variant, reason = "there is one of these in a process")]
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make a starter stack, or the bucket for a stack's state.
