@@ -9,7 +9,7 @@ use s3stack_engine::value::{Unknown, Value};
 pub const PATTERN: &str = r"^[A-Za-z0-9_+=,.@-]+$";
 
 /// What paths look like: they begin and end with a slash, with visible ASCII between.
-pub const PATH_PATTERN: &str = r"^/([!-~]*/)?$";
+pub const PATH_PATTERN: &str = r"^/([!-~]+/)?$";
 
 /// The naming of a type: an account's roles must differ, whatever their paths and the case of letters.
 pub const fn naming(max: usize) -> Naming {
@@ -88,6 +88,6 @@ mod tests {
     #[test]
     fn paths_begin_and_end_with_a_slash() {
         assert!(["/", "/a/", "/a/b.c/"].iter().all(|path| matches(PATH_PATTERN, path)));
-        assert!(!["", "a", "/a", "a/", "/a b/"].iter().any(|path| matches(PATH_PATTERN, path)));
+        assert!(!["", "a", "/a", "a/", "/a b/", "//"].iter().any(|path| matches(PATH_PATTERN, path)));
     }
 }
