@@ -9,7 +9,7 @@ use s3stack_engine::value::{Map, Value};
 use super::role::Role;
 use crate::aws::{Operation, Session, rules};
 use crate::resources::members::{gone_is_done, text, value};
-use crate::resources::iam::holder::{Holder, Kind, PAGE};
+use crate::resources::iam::holder::{Holder, Kind, PAGE, about_the_policy};
 use crate::resources::iam::{attachments, documents, inline, names, tags};
 use crate::resources::{Context, Create, Delete, Depth, Progress, Provider, Question, Reply, Update};
 
@@ -76,7 +76,7 @@ impl Provider for Role {
         // A new boundary binds what is allowed next; one that goes is in force until the rest is as it shall be.
         if let Some(Some(arn)) = &boundary {
             let send = || iam.put_role_permissions_boundary().role_name(name).permissions_boundary(arn).send();
-            session.call(PUT_BOUNDARY, send).await?;
+            session.call(PUT_BOUNDARY, send).await.map_err(about_the_policy)?;
         }
         if update.touches("policies") {
             attachments::sync(&holder, value(desired, "policies"), value(live, "policies")).await?;
