@@ -47,6 +47,11 @@ pub fn folded(name: &str) -> String {
     name.to_ascii_lowercase()
 }
 
+/// Whether what has a name is one of those in state that wait for a resource, given by type and identifier.
+pub fn is_dependent(dependents: &[(String, String)], type_name: &str, name: &str) -> bool {
+    dependents.iter().any(|(of_type, id)| of_type == type_name && folded(id) == folded(name))
+}
+
 /// Whether two values are one name, or the same.
 pub fn same(a: &Value, b: &Value) -> bool {
     match (a.as_str(), b.as_str()) {
@@ -83,6 +88,14 @@ mod tests {
         assert_eq!(path_and_name("arn:aws:iam::123456789012:policy/a/b/p"), Some(("/a/b/", "p")));
         assert_eq!(path_and_name("arn:aws:iam::123456789012:policy/p"), Some(("/", "p")));
         assert_eq!(path_and_name("arn:aws:iam::123456789012:root"), None);
+    }
+
+    #[test]
+    fn a_dependent_is_told_by_type_and_name_whatever_the_case() {
+        let dependents = [("iam.role".to_owned(), "Reader".to_owned())];
+        assert!(is_dependent(&dependents, "iam.role", "reader"));
+        assert!(!is_dependent(&dependents, "iam.user", "Reader"));
+        assert!(!is_dependent(&dependents, "iam.role", "writer"));
     }
 
     #[test]
