@@ -3,6 +3,8 @@
 use s3stack_engine::fault::FaultKind;
 
 use crate::stage::Stage;
+use crate::support::emulator;
+use crate::support::proxy::{Action, Proxy, Reply, Request};
 
 const BASE: &str = "[iam.role.it]\nname = \"it\"\ntrust = [\"ec2.amazonaws.com\"]\n";
 
@@ -132,6 +134,20 @@ async fn a_role_is_not_taken_out_of_somebody_elses_instance_profile() {
     leave.send().await.unwrap();
     stage.destroy().await;
     assert_eq!(stage.everything().await, [format!("arn:aws:iam::{}:instance-profile/theirs", stage.account)]);
+}
+
+#[tokio::test]
+async fn a_policy_that_finds_no_room_beside_one_that_goes_is_written_after_it() {
+    let proxy = Proxy::start(emulator::address()).await;
+    let stage = Stage::at(&proxy.url());
+    stage.apply(BASE).await;
+    let iam = stage.iam().await;
+    let document = r#"{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+    iam.put_role_policy().role_name("it").policy_name("mine").policy_document(document).send().await.unwrap();
+    let puts = |request: &Request| String::from_utf8_lossy(&request.body).contains("Action=PutRolePolicy");
+    proxy.once(puts, Action::Refuse(Reply::query(409, "LimitExceeded")));
+    let run = stage.apply(&format!("{BASE}statements.A = {{ actions = 's3:ListBucket', resources = '*' }}")).await;
+    assert_eq!(run.writes(), ["PutRolePolicy", "DeleteRolePolicy", "PutRolePolicy"]);
 }
 
 #[tokio::test]
