@@ -129,7 +129,7 @@ impl<'a> Canonical<'a> {
 }
 
 /// Operators that compare their values without regard to case.
-fn operator_ignores_case(operator: &str) -> bool {
+pub(super) fn operator_ignores_case(operator: &str) -> bool {
     let bare = operator.rsplit(':').next().unwrap_or_default();
     let bare = bare.strip_suffix("IfExists").unwrap_or(bare);
     matches!(bare, "Bool" | "Null" | "StringEqualsIgnoreCase" | "StringNotEqualsIgnoreCase")
