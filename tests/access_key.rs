@@ -405,4 +405,23 @@ async fn a_group_that_exists_is_not_ours_before_it_is_imported() {
     iam.add_user_to_group().group_name("people-readers").user_name("bob").send().await.unwrap();
     stack.run(&["destroy", "--yes", "--no-input"]).await.exits(1).says(&["bob", "remove-user-from-group"]);
     assert_eq!(members(&stack, "people-readers").await, ["bob"]);
+    let inline = iam.list_group_policies().group_name("people-readers").send().await.unwrap().policy_names;
+    assert_eq!(inline, ["s3stack"], "a deletion that is refused takes nothing away");
+}
+
+#[tokio::test]
+async fn a_user_whose_deletion_is_refused_may_do_what_it_could() {
+    let stack = Stack::new(GROUP).await;
+    stack.apply().await;
+    let iam = stack.iam().await;
+    let made = iam.create_access_key().user_name("people-ada").send().await.unwrap().access_key.unwrap();
+    let without = GROUP.split("[iam.user.ada]").next().unwrap();
+    stack.write("stack.toml", without);
+    stack.run(&APPLY).await.exits(1).says(&[made.access_key_id.as_str(), "force_destroy = true"]);
+    let inline = iam.list_user_policies().user_name("people-ada").send().await.unwrap().policy_names;
+    assert_eq!(inline, ["s3stack"]);
+    assert_eq!(members(&stack, "people-readers").await, ["people-ada"]);
+    iam.delete_access_key().user_name("people-ada").access_key_id(made.access_key_id).send().await.unwrap();
+    stack.apply().await;
+    assert!(iam.get_user().user_name("people-ada").send().await.is_err());
 }

@@ -245,6 +245,13 @@ pub trait ResourceType: Send + Sync {
         Vec::new()
     }
 
+    /// What only one resource of a stack may do, beside having its name in AWS: the words that complete "two resources …",
+    /// and the property that says so. As long as two do it, each undoes what the other did.
+    fn claims(&self, resource: &Resource) -> Vec<(String, Path)> {
+        let _ = resource;
+        Vec::new()
+    }
+
     /// Valid properties for the tests that every type goes through.
     fn fixtures(&self) -> Fixtures;
 }

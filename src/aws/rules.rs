@@ -148,8 +148,8 @@ pub const BUCKET_NOTIFICATION: &[RetryRule] = &[S3_BUSY, S3_NEW_BUCKET, S3_NEW_D
 pub const BUCKET_REPLICATION: &[RetryRule] = &[S3_BUSY, S3_NEW_BUCKET, S3_NEW_VERSIONING];
 /// For DeleteBucket after it was emptied.
 pub const BUCKET_EMPTIED: &[RetryRule] = &[S3_BUSY, S3_JUST_EMPTIED];
-/// For creations of IAM entities.
-pub const IAM_CREATE: &[RetryRule] = &[IAM_BUSY, IAM_NEW_PRINCIPAL];
+/// For creations of IAM entities. What a role or user made with a boundary does not find is the boundary's policy.
+pub const IAM_CREATE: &[RetryRule] = &[IAM_BUSY, IAM_NEW_PRINCIPAL, IAM_NEW_ENTITY];
 /// For changes of an IAM entity that exists: Put…Policy, Attach…, Tag…, UpdateAssumeRolePolicy.
 pub const IAM_CHANGE: &[RetryRule] = &[IAM_BUSY, IAM_NEW_PRINCIPAL, IAM_NEW_ENTITY];
 /// For detaching and deleting parts of IAM entities.
@@ -196,5 +196,11 @@ mod tests {
         let text = "The role policy with name admin cannot be found.";
         assert!(!IAM_NEW_ENTITY.matches(Some("NoSuchEntity"), text));
         assert!(IAM_NEW_ENTITY.matches(Some("NoSuchEntity"), "The role with name r cannot be found."));
+    }
+
+    #[test]
+    fn a_role_waits_for_the_policy_that_is_its_boundary() {
+        let text = "Scope ARN: arn:aws:iam::123456789012:policy/b does not exist or is not attachable.";
+        assert!(IAM_CREATE.iter().any(|rule| rule.matches(Some("NoSuchEntity"), text)));
     }
 }

@@ -1,6 +1,7 @@
 //! Policy documents in words.
 
 use s3stack_engine::policy::difference::{Difference, difference};
+use s3stack_engine::policy::principal::is_unique_id;
 use s3stack_engine::policy::{Document, Principals, Statement};
 use s3stack_engine::value::Value;
 
@@ -38,6 +39,8 @@ pub(super) fn lines(difference: &Difference, layout: &Layout) -> Lines {
         lines.lines.push(format!("{} {}:", layout.paint(Role::Change, "~"), plain(&change.sid)));
         for element in &change.elements {
             let name = plain(&element.element);
+            let is_principal = ["Principal ", "NotPrincipal "].iter().any(|start| name.starts_with(start));
+            let word = if is_principal { principal } else { word };
             let added = element.added.iter().map(|value| layout.paint(Role::Create, &format!("+ {}", word(value))));
             let removed = element.removed.iter().map(|value| layout.paint(Role::Delete, &format!("- {}", word(value))));
             let values: Vec<String> = added.chain(removed).collect();
@@ -112,13 +115,21 @@ fn whom(principals: &Principals) -> Vec<String> {
         Principals::Everyone => vec!["everyone".into()],
         Principals::Listed(kinds) => kinds
             .iter()
-            .flat_map(|(kind, values)| values.iter().map(move |value| format!("{} {}", kind.as_str(), word(value))))
+            .flat_map(|(kind, values)| {
+                values.iter().map(move |value| format!("{} {}", kind.as_str(), principal(value)))
+            })
             .collect(),
     }
 }
 
 fn words(values: &[Value]) -> Vec<String> {
     values.iter().map(word).collect()
+}
+
+/// A principal. Where one was deleted AWS shows its unique id, which says nothing to people.
+fn principal(value: &Value) -> String {
+    let deleted = if value.as_str().is_some_and(is_unique_id) { " (deleted)" } else { "" };
+    word(value) + deleted
 }
 
 /// Actions, ARNs and the like need no quotes; what has blanks or controls in it does.
@@ -160,6 +171,22 @@ mod tests {
             Condition StringEquals aws:sourceaccount + 123456789012
         - Old: allow all but iam:* on *
         ");
+    }
+
+    #[test]
+    fn the_unique_id_of_a_deleted_principal_is_told_as_that() {
+        let trust = |who: &str| {
+            format!(
+                r#"{{"Version":"2012-10-17","Statement":[
+                {{"Sid":"Trust","Effect":"Allow","Principal":{{"AWS":"{who}"}},"Action":"sts:AssumeRole"}}]}}"#
+            )
+        };
+        let (live, wanted) = (trust("AROAJQABLZS4A3QDU576Q"), trust("arn:aws:iam::123456789012:role/r"));
+        let told = |from: Value, to: Value| lines(&changes(&from, &to).unwrap(), &Layout::default()).lines.join(" ");
+        let changed = told(live.as_str().into(), wanted.into());
+        assert!(changed.contains("- AROAJQABLZS4A3QDU576Q (deleted)"), "{changed}");
+        let gone = told(live.into(), Value::Null);
+        assert!(gone.contains("to AWS AROAJQABLZS4A3QDU576Q (deleted)"), "{gone}");
     }
 
     #[test]

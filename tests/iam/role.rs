@@ -1,6 +1,10 @@
 //! Roles: what somebody changes by hand, what of others stays, and each property alone.
 
+use s3stack_engine::fault::FaultKind;
+
 use crate::stage::Stage;
+use crate::support::emulator;
+use crate::support::proxy::{Action, Proxy, Reply, Request};
 
 const BASE: &str = "[iam.role.it]\nname = \"it\"\ntrust = [\"ec2.amazonaws.com\"]\n";
 
@@ -110,10 +114,40 @@ async fn what_was_added_by_hand_is_in_nobodys_way_when_the_role_goes() {
     let document = r#"{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
     iam.attach_role_policy().role_name("it").policy_arn("arn:aws:iam::aws:policy/SecurityAudit").send().await.unwrap();
     iam.put_role_policy().role_name("it").policy_name("mine").policy_document(document).send().await.unwrap();
+    stage.destroy().await;
+    assert_eq!(stage.everything().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_role_is_not_taken_out_of_somebody_elses_instance_profile() {
+    let stage = Stage::new();
+    stage.apply(BASE).await;
+    let iam = stage.iam().await;
     iam.create_instance_profile().instance_profile_name("theirs").send().await.unwrap();
     iam.add_role_to_instance_profile().instance_profile_name("theirs").role_name("it").send().await.unwrap();
+    let run = stage.run(true, usize::MAX).await;
+    let fault = &run.summary.failed[0].fault;
+    assert_eq!((fault.kind, fault.code.as_deref()), (FaultKind::Conflict, Some("DeleteConflict")));
+    assert!(fault.message.contains("theirs") && fault.message.contains("remove-role-from-instance-profile"), "{fault}");
+    assert!(!run.calls.contains(&"RemoveRoleFromInstanceProfile".to_owned()), "{:?}", run.calls);
+    let leave = iam.remove_role_from_instance_profile().instance_profile_name("theirs").role_name("it");
+    leave.send().await.unwrap();
     stage.destroy().await;
     assert_eq!(stage.everything().await, [format!("arn:aws:iam::{}:instance-profile/theirs", stage.account)]);
+}
+
+#[tokio::test]
+async fn a_policy_that_finds_no_room_beside_one_that_goes_is_written_after_it() {
+    let proxy = Proxy::start(emulator::address()).await;
+    let stage = Stage::at(&proxy.url());
+    stage.apply(BASE).await;
+    let iam = stage.iam().await;
+    let document = r#"{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+    iam.put_role_policy().role_name("it").policy_name("mine").policy_document(document).send().await.unwrap();
+    let puts = |request: &Request| String::from_utf8_lossy(&request.body).contains("Action=PutRolePolicy");
+    proxy.once(puts, Action::Refuse(Reply::query(409, "LimitExceeded")));
+    let run = stage.apply(&format!("{BASE}statements.A = {{ actions = 's3:ListBucket', resources = '*' }}")).await;
+    assert_eq!(run.writes(), ["PutRolePolicy", "DeleteRolePolicy", "PutRolePolicy"]);
 }
 
 #[tokio::test]

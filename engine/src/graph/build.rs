@@ -65,6 +65,7 @@ pub fn build(inputs: &Inputs<'_>) -> (Graph, Diagnostics) {
     let outputs = outputs(&evaluator);
     let mut diagnostics = evaluator.diagnostics.into_inner();
     names::unique(&nodes, inputs.registry, &mut diagnostics);
+    names::claimed_once(&nodes, inputs.registry, &mut diagnostics);
     order::cycles(&nodes, &mut diagnostics);
     (Graph { nodes, outputs }, diagnostics)
 }

@@ -1,4 +1,4 @@
-//! Physical names that the tool makes, and the rule that no two resources share one.
+//! Physical names that the tool makes, and the rule that no two resources share one, nor do what only one may.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::model::Node;
 use crate::address::Address;
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::resource::{Facts, NameScope, Naming, Registry};
 use crate::value::Value;
 
@@ -76,6 +76,27 @@ pub fn unique(nodes: &BTreeMap<Address, Node>, registry: &dyn Registry, diagnost
                 .note("In us-east-1 AWS would accept both, and each block would overwrite the other's settings.");
         }
         diagnostics.push(diagnostic);
+    }
+}
+
+/// Finds resources that do what only one may.
+pub fn claimed_once(nodes: &BTreeMap<Address, Node>, registry: &dyn Registry, diagnostics: &mut Diagnostics) {
+    let mut seen: BTreeMap<String, (&Address, Option<Span>)> = BTreeMap::new();
+    for (address, node) in nodes {
+        let Some(kind) = registry.get(address.type_name.as_str()) else { continue };
+        for (claim, path) in kind.claims(&node.resource) {
+            let place = path.head().and_then(|head| node.property_spans.get(head)).or(node.span.as_ref()).cloned();
+            let Some((first, there)) = seen.insert(claim.clone(), (address, place.clone())) else { continue };
+            let diagnostic = Diagnostic::error("S3S-N3", format!("two resources {claim}"))
+                .at(place)
+                .on(address)
+                .property(&path)
+                .label(there, format!("{first} does it too"))
+                .note("Each would undo what the other did, at every apply.");
+            diagnostics.push(diagnostic.help("change one of them"));
+            // Two that clash once clash in everything, as a rule.
+            break;
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::document::{Document, PrincipalKind, Principals, Statement, Version};
-use super::equal::{canonical_account, same_statement, scalar_text};
+use super::equal::{canonical_account, operator_ignores_case, same_statement, scalar_text};
 use crate::value::Value;
 
 /// What turns one document into another.
@@ -148,8 +148,10 @@ fn parts(statement: &Statement) -> Parts {
     put(5, "Resource".into(), &statement.resources, &exact);
     put(6, "NotResource".into(), &statement.not_resources, &exact);
     for (operator, keys) in &statement.conditions {
+        let canonical: &dyn Fn(&str) -> String =
+            if operator_ignores_case(operator) { &str::to_lowercase } else { &exact };
         for (key, values) in keys {
-            put(7, format!("Condition {operator} {}", key.to_ascii_lowercase()), values, &exact);
+            put(7, format!("Condition {operator} {}", key.to_ascii_lowercase()), values, canonical);
         }
     }
     parts
@@ -209,6 +211,19 @@ mod tests {
         let found = difference(Some(&before), Some(&after));
         let elements: Vec<_> = found.changed[0].elements.iter().map(|change| change.element.as_str()).collect();
         assert_eq!(elements, ["Effect", "Principal Service"]);
+    }
+
+    #[test]
+    fn what_is_the_same_in_another_case_is_not_told_beside_what_differs() {
+        let with = |action: &str, secure: &str| {
+            let condition = format!(r#"{{"Bool":{{"aws:SecureTransport":"{secure}"}}}}"#);
+            read(&format!(
+                r#"{{"Statement":{{"Sid":"A","Effect":"Deny","Action":"{action}","Resource":"*","Condition":{condition}}}}}"#
+            ))
+        };
+        let found = difference(Some(&with("a:B", "False")), Some(&with("a:C", "false")));
+        let elements: Vec<_> = found.changed[0].elements.iter().map(|change| change.element.as_str()).collect();
+        assert_eq!(elements, ["Action"]);
     }
 
     #[test]

@@ -42,23 +42,6 @@ pub fn same_statement(a: &Statement, b: &Statement) -> bool {
     Canonical::of(a) == Canonical::of(b)
 }
 
-/// The unique ids standing where a principal's ARN was, in a document of AWS's shape or its JSON.
-///
-/// AWS shows the id of a role, user or group once it is deleted. The statement is dead then, also if one of the same name
-/// was made anew: the document has to be written again.
-pub fn deleted_principals(document: &Value) -> Vec<String> {
-    let Some(document) = read(document) else { return Vec::new() };
-    let mut found = BTreeSet::new();
-    for statement in &document.statements {
-        for principals in [&statement.principals, &statement.not_principals].into_iter().flatten() {
-            let Principals::Listed(kinds) = principals else { continue };
-            let texts = kinds.get(&PrincipalKind::Aws).into_iter().flatten().filter_map(Value::as_str);
-            found.extend(texts.filter(|text| principal::is_unique_id(text)).map(str::to_owned));
-        }
-    }
-    found.into_iter().collect()
-}
-
 /// The document in a value of AWS's shape or a JSON string.
 fn read(value: &Value) -> Option<Document> {
     match value {
@@ -146,7 +129,7 @@ impl<'a> Canonical<'a> {
 }
 
 /// Operators that compare their values without regard to case.
-fn operator_ignores_case(operator: &str) -> bool {
+pub(super) fn operator_ignores_case(operator: &str) -> bool {
     let bare = operator.rsplit(':').next().unwrap_or_default();
     let bare = bare.strip_suffix("IfExists").unwrap_or(bare);
     matches!(bare, "Bool" | "Null" | "StringEqualsIgnoreCase" | "StringNotEqualsIgnoreCase")
@@ -284,14 +267,6 @@ mod tests {
         assert!(equivalent(&json("x"), &json("x")));
         assert!(equivalent(&Value::Null, &Value::Null));
         assert!(!equivalent(&Value::Null, &with(r#""Action":"*""#)));
-    }
-
-    #[test]
-    fn ids_where_arns_were_are_found() {
-        let document = with(
-            r#""Action":"*","Principal":{"AWS":["AROAJQABLZS4A3QDU576Q","arn:aws:iam::123456789012:role/AROA","AIDACKCEVSQ6C2EXAMPLE"],"Service":"AROAJQABLZS4A3QDU576Q"}"#,
-        );
-        assert_eq!(deleted_principals(&document), ["AIDACKCEVSQ6C2EXAMPLE", "AROAJQABLZS4A3QDU576Q"]);
     }
 
     /// The same document in other words: everything that is a list turned round, repeated and its scalars wrapped.

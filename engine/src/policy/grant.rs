@@ -376,11 +376,18 @@ impl Access {
 }
 
 fn shapes_of(grant: &Grant<'_>, action: &str) -> Result<&'static [Shape], String> {
-    match grant.target.access.shapes_of(action) {
-        (shapes, false) if shapes.len() > 1 && action::is_pattern(action) && !is_empty(&grant.prefix) => {
+    let access = grant.target.access;
+    let (shapes, is_known) = access.shapes_of(action);
+    // `s3:ListBucket*` has the shape of all the bucket's actions, and covers some that the prefix does limit.
+    let covers_others = || {
+        let others = access.shapes.iter().filter(|other| other.shapes != shapes);
+        others.flat_map(|other| other.actions).any(|other| action::covers(action, other))
+    };
+    match action::is_pattern(action) && !is_empty(&grant.prefix) {
+        true if (!is_known && shapes.len() > 1) || covers_others() => {
             Err(format!("`{action}` covers actions that no prefix limits"))
         }
-        (shapes, _) => Ok(shapes),
+        _ => Ok(shapes),
     }
 }
 

@@ -176,6 +176,8 @@ fn what_cannot_be_granted_is_told() {
         ["[0].prefix: a prefix has no wildcards: everything that begins with it is granted"]
     );
     assert_eq!(make(&["s3:Get*"], "a/".into()), ["[0].access: `s3:Get*` covers actions that no prefix limits"]);
+    let listing = make(&["s3:ListBucket*"], "a/".into());
+    assert_eq!(listing, ["[0].access: `s3:ListBucket*` covers actions that no prefix limits"]);
     assert!(expand(&[grant(bucket("s3.bucket.b", "b"), &["read"], "home/${aws:username}/".into())]).is_ok());
 }
 

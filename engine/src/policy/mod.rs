@@ -16,7 +16,7 @@ pub mod problem;
 pub mod s3;
 pub mod sid;
 pub mod statements;
-mod strict_json;
+pub mod strict_json;
 mod text;
 pub mod trust;
 

@@ -1,7 +1,7 @@
-//! JSON whose objects may not name a key twice.
+//! JSON whose objects may not name a key twice, nor give it `null`.
 //!
-//! `serde_json` keeps the last of two equal keys without a word. In a policy that would drop a condition, and with it the
-//! limit that somebody wrote.
+//! `serde_json` keeps the last of two equal keys without a word, and a null is as no value. In a policy either would drop
+//! a condition, and with it the limit that somebody wrote.
 
 use std::fmt;
 
@@ -9,9 +9,9 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 
 use crate::value::{Map, Value};
 
-/// The value of a JSON text. Fails on text that is not JSON and on an object with a key twice; the message has line and
-/// column.
-pub(crate) fn parse(text: &str) -> Result<Value, serde_json::Error> {
+/// The value of a JSON text. Fails on text that is not JSON, on an object with a key twice and on a null; the message has
+/// line and column.
+pub fn parse(text: &str) -> Result<Value, serde_json::Error> {
     serde_json::from_str::<Strict>(text).map(|strict| strict.0)
 }
 
@@ -33,7 +33,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
     }
 
     fn visit_unit<E: Error>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+        Err(E::custom("`null` has no place in a policy"))
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn plain_json_is_read_as_the_value_it_is() {
-        let text = r#"{"a":[1,-2,1.5,true,null,"x"],"b":{}}"#;
+        let text = r#"{"a":[1,-2,1.5,true,"x"],"b":{}}"#;
         assert_eq!(parse(text).unwrap(), Value::from_json(serde_json::from_str(text).unwrap()));
     }
 
@@ -92,5 +92,12 @@ mod tests {
         let error = parse("{\"Condition\":{\n \"Bool\": {},\n \"Bool\": {}}}").unwrap_err();
         assert!(error.to_string().contains("`Bool` occurs twice"), "{error}");
         assert_eq!(error.line(), 3);
+    }
+
+    #[test]
+    fn a_null_is_an_error_for_it_would_take_a_limit_away() {
+        let error = parse("{\"Condition\":{\"StringEquals\":{\n\"aws:SourceVpce\": null}}}").unwrap_err();
+        assert!(error.to_string().contains("`null` has no place in a policy"), "{error}");
+        assert_eq!(error.line(), 2);
     }
 }

@@ -2,20 +2,17 @@
 
 use percent_encoding::percent_decode_str;
 use s3stack_engine::fault::{Fault, FaultKind};
-use s3stack_engine::policy::Document;
+use s3stack_engine::policy::{Document, strict_json};
 use s3stack_engine::value::Value;
 
-/// The document in an answer of IAM, in AWS's shape. One that is no JSON comes as its text, which differs from every
-/// document and can still be shown.
+/// The document in an answer of IAM, in AWS's shape. One that is no JSON, or names a key twice so that nobody can tell what
+/// it means, comes as its text, which differs from every document and can still be shown.
 ///
 /// IAM encodes documents as RFC 3986 says, where `+` is a plus sign.
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_PolicyVersion.html>
 pub fn from_aws(text: &str) -> Value {
     let text = percent_decode_str(text).decode_utf8_lossy();
-    match serde_json::from_str(&text) {
-        Ok(json) => Value::from_json(json),
-        Err(_) => Value::String(text.into_owned()),
-    }
+    strict_json::parse(&text).unwrap_or_else(|_| Value::String(text.into_owned()))
 }
 
 /// The text of a document, secrets in clear, for the call of `operation` that hands it to AWS.
@@ -31,6 +28,7 @@ pub fn to_aws(document: &Value, operation: &str) -> Result<String, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use s3stack_engine::policy::equal::equivalent;
 
     #[test]
     fn a_document_is_decoded_and_its_plus_signs_stay() {
@@ -43,6 +41,14 @@ mod tests {
     #[test]
     fn a_text_that_is_no_document_stays_a_text() {
         assert_eq!(from_aws("%7Bbroken"), Value::from("{broken"));
+    }
+
+    #[test]
+    fn a_document_with_a_key_twice_is_never_taken_for_the_one_that_was_written() {
+        let text = r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Effect":"Deny"}}"#;
+        let read_leniently = Value::from_json(serde_json::from_str(text).unwrap());
+        assert!(!equivalent(&read_leniently, &from_aws(text)));
+        assert_eq!(from_aws(text), Value::from(text));
     }
 
     #[test]

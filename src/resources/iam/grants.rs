@@ -1,6 +1,7 @@
 //! The one document that a role, user, group or policy of the stack comes to: its `statements`, and what its `grants` give.
 
 use s3stack_engine::address::{Path, Step};
+use s3stack_engine::policy::action;
 use s3stack_engine::policy::check::{self, Kind, Limit};
 use s3stack_engine::policy::grant::{self, Access, AccessLevel, ActionShapes, Grant, Key, Shape, Target, TargetName};
 use s3stack_engine::policy::merge::{self, Derived};
@@ -130,14 +131,14 @@ fn target<'a>(to: &Value, path: &Path, around: &'a dyn Surroundings) -> Result<T
                 access,
                 key: None,
             };
-            match Arn::parse(text) {
+            match Arn::parse(text).filter(|arn| !action::is_pattern(arn.resource)) {
                 Some(arn) if arn.service == "s3" && arn.account.is_empty() && !arn.resource.contains('/') => {
                     Ok(outside("s3.bucket", &BUCKET_ACCESS))
                 }
                 Some(arn) if arn.service == "iam" && arn.resource.starts_with("role/") => {
                     Ok(outside("iam.role", &ROLE_ACCESS))
                 }
-                _ => Err(wrong(format!("`{text}` is the ARN of neither a bucket nor a role"))
+                _ => Err(wrong(format!("`{text}` is the ARN of neither one bucket nor one role"))
                     .help("write what is allowed in `statements`")),
             }
         }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use s3stack_engine::fault::Fault;
+use s3stack_engine::fault::{Fault, FaultKind};
+use s3stack_engine::value::Value;
 
 use super::documents;
 use crate::aws::{Operation, Session, rules};
 use crate::resources::members::gone_is_done;
-use s3stack_engine::value::Value;
 
 /// The kinds of holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,6 +70,14 @@ const DELETE_INLINE: [&str; 3] = ["DeleteRolePolicy", "DeleteUserPolicy", "Delet
 
 /// The most that one page of a listing holds.
 pub const PAGE: i32 = 1_000;
+
+/// The fault of a call that names a policy: that this one is missing must not be taken for its holder being gone.
+pub fn about_the_policy(fault: Fault) -> Fault {
+    match fault.kind {
+        FaultKind::NotFound if fault.says("is not attachable") => Fault { kind: FaultKind::Dependency, ..fault },
+        _ => fault,
+    }
+}
 
 /// A user, group or role that calls are about.
 #[derive(Clone, Copy)]
@@ -151,6 +159,7 @@ impl Holder<'_> {
             |call| call.policy_arn(arn),
             |_answer| ()
         )
+        .map_err(about_the_policy)
     }
 
     /// Detaches a managed policy; one that is not attached, or a holder that is gone, is success.
@@ -237,5 +246,19 @@ impl Holder<'_> {
             |call| call.policy_name(policy),
             |_answer| ()
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_policy_is_not_a_missing_holder() {
+        let kind =
+            |message: &str| about_the_policy(Fault::local(FaultKind::NotFound, "AttachRolePolicy", message)).kind;
+        let policy = "Policy arn:aws:iam::aws:policy/Typo does not exist or is not attachable.";
+        assert_eq!(kind(policy), FaultKind::Dependency);
+        assert_eq!(kind("The role with name it cannot be found."), FaultKind::NotFound);
     }
 }

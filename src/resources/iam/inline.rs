@@ -47,16 +47,28 @@ pub fn same(a: &Value, b: &Value) -> bool {
 }
 
 /// Writes the documents that differ and deletes those that shall not be. What comes is written before anything goes,
-/// so that nobody loses what stays allowed.
+/// so that nobody loses what stays allowed; only where AWS has no room for both, what goes goes first.
 pub async fn sync(holder: &Holder<'_>, desired: &Value, live: &Value) -> Result<(), Fault> {
     let none = Map::new();
     let (desired, live) = (desired.as_map().unwrap_or(&none), live.as_map().unwrap_or(&none));
+    let mut going: Vec<&String> = live.keys().filter(|name| desired.get(*name).is_none_or(Value::is_null)).collect();
     for (name, document) in desired.iter().filter(|(_, document)| !document.is_null()) {
-        if live.get(name).is_none_or(|held| !equivalent(document, held)) {
-            holder.put_inline(name, document).await?;
+        if live.get(name).is_some_and(|held| equivalent(document, held)) {
+            continue;
+        }
+        match holder.put_inline(name, document).await {
+            Err(fault) if fault.is_code(&["LimitExceeded"]) && !going.is_empty() => {
+                delete(holder, going.split_off(0)).await?;
+                holder.put_inline(name, document).await?;
+            }
+            answer => answer?,
         }
     }
-    for name in live.keys().filter(|name| desired.get(*name).is_none_or(Value::is_null)) {
+    delete(holder, going).await
+}
+
+async fn delete(holder: &Holder<'_>, names: Vec<&String>) -> Result<(), Fault> {
+    for name in names {
         holder.delete_inline(name).await?;
     }
     Ok(())

@@ -9,7 +9,7 @@ use s3stack_engine::value::{Unknown, Value};
 pub const PATTERN: &str = r"^[A-Za-z0-9_+=,.@-]+$";
 
 /// What paths look like: they begin and end with a slash, with visible ASCII between.
-pub const PATH_PATTERN: &str = r"^/([!-~]*/)?$";
+pub const PATH_PATTERN: &str = r"^/([!-~]+/)?$";
 
 /// The naming of a type: an account's roles must differ, whatever their paths and the case of letters.
 pub const fn naming(max: usize) -> Naming {
@@ -45,6 +45,11 @@ pub fn path_and_name(arn: &str) -> Option<(&str, &str)> {
 /// The key under which a name is looked up: AWS takes names that differ in case alone for one.
 pub fn folded(name: &str) -> String {
     name.to_ascii_lowercase()
+}
+
+/// Whether what has a name is one of those in state that wait for a resource, given by type and identifier.
+pub fn is_dependent(dependents: &[(String, String)], type_name: &str, name: &str) -> bool {
+    dependents.iter().any(|(of_type, id)| of_type == type_name && folded(id) == folded(name))
 }
 
 /// Whether two values are one name, or the same.
@@ -86,8 +91,16 @@ mod tests {
     }
 
     #[test]
+    fn a_dependent_is_told_by_type_and_name_whatever_the_case() {
+        let dependents = [("iam.role".to_owned(), "Reader".to_owned())];
+        assert!(is_dependent(&dependents, "iam.role", "reader"));
+        assert!(!is_dependent(&dependents, "iam.user", "Reader"));
+        assert!(!is_dependent(&dependents, "iam.role", "writer"));
+    }
+
+    #[test]
     fn paths_begin_and_end_with_a_slash() {
         assert!(["/", "/a/", "/a/b.c/"].iter().all(|path| matches(PATH_PATTERN, path)));
-        assert!(!["", "a", "/a", "a/", "/a b/"].iter().any(|path| matches(PATH_PATTERN, path)));
+        assert!(!["", "a", "/a", "a/", "/a b/", "//"].iter().any(|path| matches(PATH_PATTERN, path)));
     }
 }

@@ -1,7 +1,7 @@
 //! The pure side of `iam.access_key`.
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path as FilePath};
+use std::path::{Component, Path as FilePath, PathBuf};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use s3stack_engine::address::{Address, Path};
@@ -140,6 +140,17 @@ impl ResourceType for AccessKey {
             problems.push(Problem::new("S3S-K3", &at.key(*name), message).help("write two lines"));
         }
         problems
+    }
+
+    /// Each line with something of a key in it; the others may well be what several keys say.
+    fn claims(&self, resource: &Resource) -> Vec<(String, Path)> {
+        let file = resource.property("env_file");
+        let (Some(path), Some(set)) = (file.get("path").as_str(), file.get("set").as_map()) else { return Vec::new() };
+        let path = FilePath::new(path).components().filter(|part| *part != Component::CurDir).collect::<PathBuf>();
+        let (own, id) = (&resource.address, resource.attribute("id").as_str());
+        let is_the_keys = |(_, line): &(&String, Value)| lines::is_recipe(line) || lines::has_id(line, own, id);
+        let set = set.iter().map(|(name, value)| (name, line(resource, value))).filter(is_the_keys);
+        set.map(|(name, _)| (format!("write {name} into {}", path.display()), Path::of("env_file"))).collect()
     }
 
     fn fixtures(&self) -> Fixtures {

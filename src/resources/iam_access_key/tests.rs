@@ -11,6 +11,7 @@ use super::access_key::TYPE;
 use super::env::Wanted;
 use super::lines::{self, Made};
 use crate::env_file::EnvText;
+use crate::resources::testing::problems;
 use s3stack_engine::resource::{Contribution, Facts, FileContent, Resource, ResourceType, Surroundings};
 
 const ID: &str = "AKIAIOSFODNN7EXAMPLE";
@@ -273,6 +274,20 @@ fn the_file_must_be_inside_the_folder() {
         assert_eq!(codes(&block(path, &lines)), [("S3S-K1", "env_file.path".into())], "{path}");
     }
     assert_eq!(codes(&block("./sub/.env", &lines)), []);
+}
+
+#[test]
+fn two_keys_do_not_share_a_line_with_a_key_in_it() {
+    let key = |name: &str, path: &str, start: &str| {
+        format!(
+            "[iam.access_key.{name}]\nuser = \"iam.user.u\"\nenv_file.path = \"{path}\"\n\
+             env_file.set = {{ {start}ID = \"${{self.id}}\", {start}SECRET = \"${{self.secret}}\", REGION = \"eu-west-1\" }}\n"
+        )
+    };
+    let both = |other: &str| problems(&format!("[iam.user.u]\n{}{other}", key("a", ".env", "")), "");
+    assert_eq!(both(&key("b", "./.env", "")), ["error S3S-N3 env_file: two resources write ID into .env"]);
+    assert_eq!(both(&key("b", ".env", "B_")), [""; 0]);
+    assert_eq!(both(&key("b", "b.env", "")), [""; 0]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use s3stack_engine::value::{Map, Value};
 use super::group::Group;
 use crate::aws::{Operation, Session, rules};
 use crate::resources::iam::holder::{Holder, Kind, PAGE};
-use crate::resources::iam::names::{self, folded};
+use crate::resources::iam::names::{self, folded, is_dependent};
 use crate::resources::iam::{attachments, inline, sweep};
 use crate::resources::members::{gone_is_done, text, unless_missing, value};
 use crate::resources::{Context, Create, Delete, Depth, Progress, Provider, Question, Reply, Update};
@@ -61,16 +61,9 @@ impl Provider for Group {
     async fn delete(&self, context: &Context, delete: &Delete) -> Result<(), Fault> {
         let (session, name) = (&context.session, delete.physical_id.as_str());
         let holder = Holder { session, kind: Kind::Group, name };
-        for arn in attachments::arns(value(&delete.managed, "policies")) {
-            holder.detach(&arn).await?;
-        }
-        for policy in value(&delete.managed, "inline_policies").as_map().into_iter().flat_map(Map::keys) {
-            holder.delete_inline(policy).await?;
-        }
-        // A group with members can be deleted in some emulators, and those who are not the stack's must not lose it unasked.
+        // Before anything is taken away: those who are not the stack's must not lose the group unasked, nor what it allows.
         let Some((_, members)) = unless_missing(group(session, name).await)? else { return Ok(()) };
-        let is_ours =
-            |user: &str| delete.dependents.iter().any(|(kind, id)| kind == "iam.user" && folded(id) == folded(user));
+        let is_ours = |user: &str| is_dependent(&delete.dependents, "iam.user", user);
         let strangers: Vec<&str> = members.iter().map(String::as_str).filter(|user| !is_ours(user)).collect();
         if !strangers.is_empty() {
             let message = format!(
@@ -80,6 +73,12 @@ impl Provider for Group {
             );
             let kind = s3stack_engine::fault::FaultKind::Dependency;
             return Err(Fault::local(kind, "DeleteGroup", message));
+        }
+        for arn in attachments::arns(value(&delete.managed, "policies")) {
+            holder.detach(&arn).await?;
+        }
+        for policy in value(&delete.managed, "inline_policies").as_map().into_iter().flat_map(Map::keys) {
+            holder.delete_inline(policy).await?;
         }
         for user in &members {
             let iam = session.iam();

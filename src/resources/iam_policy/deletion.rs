@@ -8,7 +8,7 @@ use s3stack_engine::fault::{Fault, FaultKind};
 use super::verbs::{delete_version, versions};
 use crate::aws::{Operation, RetryRule, Session, fault, rules};
 use crate::resources::iam::holder::{Holder, Kind, PAGE};
-use crate::resources::iam::names::folded;
+use crate::resources::iam::names::is_dependent;
 use crate::resources::members::gone_is_done;
 
 /// Without waiting for what was detached to be gone: something may stand in the way that nobody has detached yet.
@@ -64,7 +64,8 @@ async fn detachable(
 ) -> Result<Vec<(Kind, String)>, Fault> {
     let holders = entities(session, arn, PolicyUsageType::PermissionsPolicy).await?;
     let bound = entities(session, arn, PolicyUsageType::PermissionsBoundary).await?;
-    let (ours, strangers): (Vec<_>, Vec<_>) = holders.into_iter().partition(|holder| is_ours(holder, dependents));
+    let is_ours = |(kind, name): &(Kind, String)| is_dependent(dependents, kind.type_name(), name);
+    let (ours, strangers): (Vec<_>, Vec<_>) = holders.into_iter().partition(is_ours);
     let message = match (strangers.as_slice(), bound.as_slice()) {
         ([], []) => return Ok(ours),
         ([], bound) => format!(
@@ -78,10 +79,6 @@ async fn detachable(
         ),
     };
     Err(Fault { message: format!("{}; {message}", refused.message), ..refused.clone() })
-}
-
-fn is_ours((kind, name): &(Kind, String), dependents: &[(String, String)]) -> bool {
-    dependents.iter().any(|(of_type, id)| of_type == kind.type_name() && folded(id) == folded(name))
 }
 
 fn listed(holders: &[(Kind, String)]) -> String {
@@ -104,18 +101,5 @@ async fn entities(session: &Session, arn: &str, usage: PolicyUsageType) -> Resul
         if marker.is_none() {
             return Ok(found);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_holder_is_ours_by_type_and_name_whatever_the_case() {
-        let dependents = [("iam.role".to_owned(), "Reader".to_owned())];
-        assert!(is_ours(&(Kind::Role, "reader".into()), &dependents));
-        assert!(!is_ours(&(Kind::User, "Reader".into()), &dependents));
-        assert!(!is_ours(&(Kind::Role, "writer".into()), &dependents));
     }
 }

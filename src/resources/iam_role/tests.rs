@@ -133,8 +133,14 @@ fn what_aws_would_refuse_is_told_at_its_place_and_once() {
     );
     assert_eq!(
         in_role("grants = [{ to = 'arn:aws:sqs:eu-west-1:123456789012:q', access = 'write' }]"),
-        ["error S3S-P3 grants[0].to: `arn:aws:sqs:eu-west-1:123456789012:q` is the ARN of neither a bucket nor a role"]
+        ["error S3S-P3 grants[0].to: `arn:aws:sqs:eu-west-1:123456789012:q` is the ARN of neither one bucket nor one role"]
     );
+    for many in ["arn:aws:s3:::*", "arn:aws:iam::123456789012:role/*"] {
+        assert_eq!(
+            in_role(&format!("grants = [{{ to = '{many}', access = 'sts:AssumeRole' }}]")),
+            [format!("error S3S-P3 grants[0].to: `{many}` is the ARN of neither one bucket nor one role")]
+        );
+    }
     assert!(in_role("max_session_duration = 60")[0].contains("3600"));
     assert!(in_role("path = 'x'")[0].starts_with("error S3S-V8 path"), "{:?}", in_role("path = 'x'"));
 }

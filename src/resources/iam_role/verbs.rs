@@ -9,7 +9,7 @@ use s3stack_engine::value::{Map, Value};
 use super::role::Role;
 use crate::aws::{Operation, Session, rules};
 use crate::resources::members::{gone_is_done, text, value};
-use crate::resources::iam::holder::{Holder, Kind, PAGE};
+use crate::resources::iam::holder::{Holder, Kind, PAGE, about_the_policy};
 use crate::resources::iam::{attachments, documents, inline, names, tags};
 use crate::resources::{Context, Create, Delete, Depth, Progress, Provider, Question, Reply, Update};
 
@@ -76,7 +76,7 @@ impl Provider for Role {
         // A new boundary binds what is allowed next; one that goes is in force until the rest is as it shall be.
         if let Some(Some(arn)) = &boundary {
             let send = || iam.put_role_permissions_boundary().role_name(name).permissions_boundary(arn).send();
-            session.call(PUT_BOUNDARY, send).await?;
+            session.call(PUT_BOUNDARY, send).await.map_err(about_the_policy)?;
         }
         if update.touches("policies") {
             attachments::sync(&holder, value(desired, "policies"), value(live, "policies")).await?;
@@ -120,7 +120,7 @@ impl Provider for Role {
         let send = || session.iam().delete_role().role_name(name).send();
         match gone_is_done(session.call(DELETE, send).await.map(drop)) {
             Err(fault) if fault.is_code(&["DeleteConflict"]) => {
-                empty(&holder).await?;
+                empty(&holder, &delete.dependents, &fault).await?;
                 gone_is_done(session.call(DELETE_EMPTIED, send).await.map(drop))
             }
             answer => answer,
@@ -143,13 +143,28 @@ async fn write_tags(context: &Context, update: &Update) -> Result<(), Fault> {
     context.session.call(TAG, send).await.map(drop)
 }
 
-/// Takes everything away that keeps a role from being deleted, whoever put it there.
-async fn empty(holder: &Holder<'_>) -> Result<(), Fault> {
+/// Takes everything away that keeps a role from being deleted: policies, whoever put them there, for they are the role's;
+/// and the role out of instance profiles of the stack. Fails with `refused`, AWS's own refusal, and the names of profiles
+/// that are none of `dependents`.
+async fn empty(holder: &Holder<'_>, dependents: &[(String, String)], refused: &Fault) -> Result<(), Fault> {
     let found = try_join(try_join(holder.attached(), holder.inline_names()), profiles(holder.session, holder.name));
     let ((attached, inline), profiles) = match found.await {
         Err(fault) if fault.kind == FaultKind::NotFound => return Ok(()),
         found => found?,
     };
+    let is_ours = |profile: &&String| names::is_dependent(dependents, "iam.instance_profile", profile);
+    let strangers: Vec<&str> = profiles.iter().filter(|profile| !is_ours(profile)).map(String::as_str).collect();
+    if !strangers.is_empty() {
+        let message = format!(
+            "{}; role {} is in the instance profile {}, none of this stack's: take it out (aws iam \
+             remove-role-from-instance-profile --instance-profile-name NAME --role-name {}) and apply again",
+            refused.message,
+            holder.name,
+            strangers.join(", "),
+            holder.name,
+        );
+        return Err(Fault { message, ..refused.clone() });
+    }
     for arn in attached {
         holder.detach(&arn).await?;
     }

@@ -1,6 +1,7 @@
 //! Deletes a user, and before that what belongs to it. What somebody gave it by hand to log in with is only deleted where
 //! the stack file says so (`force_destroy`).
 
+use futures_util::future::try_join_all;
 use s3stack_engine::fault::{Fault, FaultKind};
 use s3stack_engine::value::{Map, Value};
 
@@ -9,6 +10,7 @@ use crate::aws::{Operation, Session, rules};
 use crate::resources::Delete;
 use crate::resources::iam::attachments;
 use crate::resources::iam::holder::{Holder, Kind};
+use crate::resources::iam::names::is_dependent;
 use crate::resources::members::{gone_is_done, unless_missing, value};
 
 /// Without waiting for what was detached to be gone: something may stand in the way that nobody has removed yet.
@@ -35,10 +37,23 @@ const DELETE_SERVICE: Operation =
 /// Deletes the user; a missing one is success.
 ///
 /// # Errors
-/// AWS's `DeleteConflict` with what stands in the way, where that is none of the stack's and `force_destroy` is not on.
+/// What stands in the way, where that is none of the stack's and `force_destroy` is not on.
 pub(super) async fn delete(session: &Session, delete: &Delete) -> Result<(), Fault> {
     let name = delete.physical_id.as_str();
     let holder = Holder { session, kind: Kind::User, name };
+    let force = value(&delete.memory, "force_destroy") == &Value::Bool(true);
+    // Before anything is taken away: whoever uses a key that is none of the stack's must not lose what it allows to a
+    // deletion that is refused in the end.
+    if !force {
+        match credentials(session, name, &COMMON).await {
+            Err(fault) if fault.kind == FaultKind::NotFound => return Ok(()),
+            found => {
+                if let Some(message) = in_the_way(delete, &found?) {
+                    return Err(Fault::local(FaultKind::Dependency, DELETE.name, message));
+                }
+            }
+        }
+    }
     for arn in attachments::arns(value(&delete.managed, "policies")) {
         holder.detach(&arn).await?;
     }
@@ -55,22 +70,18 @@ pub(super) async fn delete(session: &Session, delete: &Delete) -> Result<(), Fau
     if unless_missing(empty(&holder).await)?.is_none() {
         return Ok(());
     }
-    let force = value(&delete.memory, "force_destroy") == &Value::Bool(true);
     // The rarer kinds are only asked for where none of the common ones was there.
     for kinds in [&COMMON, &RARE] {
-        let mut found = Vec::new();
-        for kind in kinds {
-            match kind.of(session, name).await {
-                // The user is gone.
-                Err(fault) if fault.kind == FaultKind::NotFound => return Ok(()),
-                ids => found.extend(ids?.into_iter().map(|id| (*kind, id))),
-            }
+        let found = match credentials(session, name, kinds).await {
+            Err(fault) if fault.kind == FaultKind::NotFound => return Ok(()),
+            found => found?,
+        };
+        if let Some(message) = in_the_way(delete, &found).filter(|_| !force) {
+            return Err(Fault { message: format!("{}; {message}", refused.message), ..refused });
         }
-        if found.is_empty() {
+        // A key of the stack that is listed still was deleted a moment ago.
+        if found.is_empty() || !force {
             continue;
-        }
-        if !force {
-            return Err(in_the_way(&refused, name, &found));
         }
         for (kind, id) in &found {
             kind.delete(session, name, id).await?;
@@ -102,15 +113,34 @@ async fn empty(holder: &Holder<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-fn in_the_way(refused: &Fault, name: &str, found: &[(Credential, String)]) -> Fault {
-    let shown: Vec<String> = found.iter().map(|(kind, id)| format!("{} {id}", kind.word())).collect();
+/// The credentials that a user has, of some kinds.
+///
+/// # Errors
+/// [`FaultKind::NotFound`] if there is no such user.
+async fn credentials(
+    session: &Session,
+    user: &str,
+    kinds: &[Credential],
+) -> Result<Vec<(Credential, String)>, Fault> {
+    let found = kinds.iter().map(async |kind| {
+        let ids = kind.of(session, user).await?;
+        Ok(ids.into_iter().map(|id| (*kind, id)).collect::<Vec<_>>())
+    });
+    Ok(try_join_all(found).await?.concat())
+}
+
+/// What is to be said of credentials that are none of the stack's.
+fn in_the_way(delete: &Delete, found: &[(Credential, String)]) -> Option<String> {
+    let is_ours = |kind, id: &str| kind == Credential::Key && is_dependent(&delete.dependents, "iam.access_key", id);
+    let others = found.iter().filter(|(kind, id)| !is_ours(*kind, id));
+    let shown: Vec<String> = others.map(|(kind, id)| format!("{} {id}", kind.word())).collect();
     let message = format!(
-        "{}; user {name} has {}, which this stack did not make: delete what nobody needs, or write `force_destroy = true` \
-         into the block, apply, and delete it then",
-        refused.message,
+        "user {} has {}, which this stack did not make: delete what nobody needs, or write `force_destroy = true` into \
+         the block, apply, and delete it then",
+        delete.physical_id,
         shown.join(", ")
     );
-    Fault { message, ..refused.clone() }
+    (!shown.is_empty()).then_some(message)
 }
 
 /// What a user can log in with.

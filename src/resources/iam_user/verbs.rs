@@ -8,7 +8,7 @@ use s3stack_engine::value::{Map, Value};
 use super::user::User;
 use super::{deletion, groups};
 use crate::aws::{Operation, rules};
-use crate::resources::iam::holder::{Holder, Kind};
+use crate::resources::iam::holder::{Holder, Kind, about_the_policy};
 use crate::resources::iam::{attachments, inline, names, tags};
 use crate::resources::members::{gone_is_done, text, value};
 use crate::resources::{Context, Create, Delete, Depth, Progress, Provider, Question, Reply, Update};
@@ -53,7 +53,7 @@ impl Provider for User {
         // A new boundary binds what is allowed next; one that goes is in force until the rest is as it shall be.
         if let Some(Some(arn)) = &boundary {
             let send = || iam.put_user_permissions_boundary().user_name(name).permissions_boundary(arn).send();
-            session.call(PUT_BOUNDARY, send).await?;
+            session.call(PUT_BOUNDARY, send).await.map_err(about_the_policy)?;
         }
         if update.touches("policies") {
             attachments::sync(&holder, value(desired, "policies"), value(live, "policies")).await?;
