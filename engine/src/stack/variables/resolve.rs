@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 
 use super::super::evaluate::evaluate;
 use super::super::model::{Node, Stack, Variable};
+use super::super::names::is_environment_name;
 use super::given::{Candidate, Given, Source, place, strongest};
 use super::{rules, types};
 use crate::address::{Address, Path, Step};
@@ -83,7 +84,14 @@ pub fn resolve(stack: &Stack, given: &Given) -> (Variables, Diagnostics) {
         let name = &given.chosen_environment;
         let help = match did_you_mean(name, known.keys().map(String::as_str)) {
             Some(near) => format!("did you mean `--env {near}`?"),
-            None => format!("there are {}; or add [env.{name}]", known.keys().cloned().collect::<Vec<_>>().join(", ")),
+            None => {
+                let names = known.keys().cloned().collect::<Vec<_>>().join(", ");
+                let word = if known.len() == 1 { "is" } else { "are" };
+                match is_environment_name(name) {
+                    true => format!("there {word} {names}; or add [env.{name}]"),
+                    false => format!("there {word} {names}"),
+                }
+            }
         };
         let message = format!("there is no environment `{name}`");
         diagnostics.push(Diagnostic::error("S3S-P6", message).help(help));
@@ -100,10 +108,15 @@ pub fn resolve(stack: &Stack, given: &Given) -> (Variables, Diagnostics) {
     for (name, variable) in stack.variables.iter().filter(|(name, _)| !candidates.contains_key(*name)) {
         resolution.failed.insert(name.clone());
         let what = variable.description.as_ref().map_or_else(String::new, |text| format!(" ({text})"));
+        let help = match variable.sensitive {
+            // Command lines are in the shell's history and in the list of processes.
+            true => format!("give it one: {name} = … in stack.vars.toml, or S3STACK_VAR_{name} in the environment"),
+            false => format!("give it one: --var {name}=…, or {name} = … in stack.vars.toml"),
+        };
         resolution.diagnostics.push(
             Diagnostic::error("S3S-V11", format!("the variable `{name}`{what} has no value"))
                 .at(variable.span.clone())
-                .help(format!("give it one: --var {name}=…, or {name} = … in stack.vars.toml")),
+                .help(help),
         );
     }
     for name in resolution.order(&candidates) {
@@ -224,7 +237,7 @@ impl Resolution<'_> {
                     let error = match error.code {
                         "S3S-V13" => Diagnostic {
                             message: match source {
-                                Source::Default => format!("the default of `{name}` is a value that {}", error.message),
+                                Source::Default => format!("the default of `{name}` {}", error.message),
                                 _ => format!("{source} gives `{name}` a value that {}", error.message),
                             },
                             ..error
