@@ -93,8 +93,14 @@ impl Error {
             Self::Fault { doing, fault } => {
                 Diagnostics(vec![Diagnostic { help: next_step(&fault), ..fault_diagnostic(&doing, &fault) }])
             }
-            Self::Store(error) => one("S3S-B1", with_causes(&error), error.help()),
-            Self::Lease(error) => one("S3S-B2", with_causes(&error), error.help()),
+            Self::Store(error) => one("S3S-B1", with_causes(&error), store_help(&error)),
+            Self::Lease(error) => {
+                let help = match &error {
+                    LeaseError::Store(store) => store_help(store),
+                    _ => error.help(),
+                };
+                one("S3S-B2", with_causes(&error), help)
+            }
             Self::Local(error) => one("S3S-B3", with_causes(&error), None),
             Self::Clients(error) => one("S3S-C1", with_causes(&error), None),
             error @ Self::State { .. } => {
@@ -113,6 +119,15 @@ impl Error {
             Self::Refused { code, message, help } => one(code, message, Some(help)),
         }
     }
+}
+
+/// What to do about a backend that failed.
+fn store_help(error: &StoreError) -> Option<String> {
+    error.help().or_else(|| match error {
+        StoreError::Fault { fault, .. } => next_step(fault),
+        StoreError::Io { source, .. } => io_help(source).map(str::to_owned),
+        _ => None,
+    })
 }
 
 /// What to do about a file that cannot be used, where that can be said.
@@ -208,6 +223,21 @@ mod tests {
             next_step(&refused).unwrap(),
             "allow sts:GetCallerIdentity to the principal that runs this, if it shall do so"
         );
+    }
+
+    #[test]
+    fn a_backend_that_is_denied_has_a_next_step() {
+        let fault = Fault {
+            kind: FaultKind::Denied,
+            service: "s3".into(),
+            operation: "GetObject".into(),
+            code: Some("AccessDenied".into()),
+            message: "Access Denied".into(),
+            request_id: Some("r".into()),
+        };
+        let error = StoreError::Fault { place: "s3://b/k".into(), fault: Box::new(fault) };
+        let help = Error::Store(error).into_diagnostics().0.remove(0).help.unwrap();
+        assert!(help.contains("allow s3:GetObject"), "{help}");
     }
 
     #[test]

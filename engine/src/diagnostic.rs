@@ -246,9 +246,33 @@ pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str
         .map(|(_, candidate)| candidate)
 }
 
+/// The address that was meant by one that there is not: a near name of the same type, or the same name of another type.
+/// Addresses are not compared as a whole, since those of one type are alike whatever their names.
+pub fn address_meant<'a>(
+    address: &Address,
+    known: impl IntoIterator<Item = &'a Address, IntoIter: Clone>,
+) -> Option<&'a Address> {
+    let known = known.into_iter();
+    let of_type = known.clone().filter(|one| one.type_name == address.type_name);
+    let near = did_you_mean(&address.name, of_type.clone().map(|one| one.name.as_str()));
+    match near {
+        Some(near) => of_type.into_iter().find(|one| one.name == near),
+        None => known.into_iter().find(|one| one.name == address.name),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_are_meant_by_their_names() {
+        let known = [Address::root("s3.bucket", "data"), Address::root("iam.role", "reader")];
+        let meant = |kind: &str, name: &str| address_meant(&Address::root(kind, name), &known).map(ToString::to_string);
+        assert_eq!(meant("s3.bucket", "dta").as_deref(), Some("s3.bucket.data"));
+        assert_eq!(meant("iam.user", "reader").as_deref(), Some("iam.role.reader"));
+        assert_eq!(meant("s3.bucket", "nope"), None);
+    }
 
     #[test]
     fn columns_count_characters_and_lines_start_at_one() {

@@ -9,8 +9,8 @@ use super::load::Types;
 use super::model::*;
 use super::reserved::object_fields;
 use super::sections::later;
-use crate::address::{Address, Parts, Path, Step};
-use crate::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
+use crate::address::{Address, Path, Step};
+use crate::diagnostic::{Diagnostic, Diagnostics, Span, address_meant, did_you_mean};
 use crate::expression::{Origin, Template, Traversal};
 use crate::schema::validate::{self, Problem};
 use crate::schema::{ReferenceRules, Schema, Shape};
@@ -190,13 +190,7 @@ impl<'a> Names<'a> {
     /// Says that a block is not there.
     pub fn no_block(&self, address: &Address) -> Diagnostic {
         let written = address.to_string();
-        // The type is right, since there is one of that name: the name was meant, or the same one of another type.
-        let same_type =
-            self.blocks.keys().filter(|one| one.type_name == address.type_name).map(|one| one.name.as_str());
-        let same_name = || self.blocks.keys().find(|one| one.name == address.name).map(Address::to_string);
-        let near = did_you_mean(&address.name, same_type)
-            .map(|name| Address::new(Parts { name: name.to_owned(), ..Parts::clone(address) }).to_string())
-            .or_else(same_name);
+        let near = address_meant(address, self.blocks.keys());
         let help = match near {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("add [{written}], or name another"),

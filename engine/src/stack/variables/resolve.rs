@@ -10,7 +10,7 @@ use super::super::names::is_environment_name;
 use super::given::{Candidate, Given, Source, place, strongest};
 use super::{rules, types};
 use crate::address::{Address, Path, Step};
-use crate::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
+use crate::diagnostic::{Diagnostic, Diagnostics, Span, address_meant, did_you_mean};
 use crate::expression::{Budget, Scope};
 use crate::value::{Secret, Value};
 
@@ -80,17 +80,22 @@ impl Scope for EarlyScope<'_> {
 pub fn resolve(stack: &Stack, given: &Given) -> (Variables, Diagnostics) {
     let mut diagnostics = Diagnostics::default();
     let known = &stack.environments;
-    if given.chosen_environment != "default" && !known.is_empty() && !known.contains_key(&given.chosen_environment) {
+    // It becomes part of names and of the state's place, whether or not the file knows it.
+    if !is_environment_name(&given.chosen_environment) {
+        let message = format!("`{}` cannot be the name of an environment", given.chosen_environment);
+        let help = "it must be lower-case letters, digits, `-` and `_`, a letter first";
+        diagnostics.push(Diagnostic::error("S3S-N20", message).help(help));
+    } else if given.chosen_environment != "default"
+        && !known.is_empty()
+        && !known.contains_key(&given.chosen_environment)
+    {
         let name = &given.chosen_environment;
         let help = match did_you_mean(name, known.keys().map(String::as_str)) {
             Some(near) => format!("did you mean `--env {near}`?"),
             None => {
                 let names = known.keys().cloned().collect::<Vec<_>>().join(", ");
                 let word = if known.len() == 1 { "is" } else { "are" };
-                match is_environment_name(name) {
-                    true => format!("there {word} {names}; or add [env.{name}]"),
-                    false => format!("there {word} {names}"),
-                }
+                format!("there {word} {names}; or add [env.{name}]")
             }
         };
         let message = format!("there is no environment `{name}`");
@@ -310,8 +315,7 @@ impl Resolution<'_> {
             }
         });
         let address: Address = missing?;
-        let known: Vec<String> = self.stack.blocks.keys().map(Address::to_string).collect();
-        let help = match did_you_mean(&address.to_string(), known.iter().map(String::as_str)) {
+        let help = match address_meant(&address, self.stack.blocks.keys()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("add [{address}], or name another"),
         };
