@@ -114,7 +114,7 @@ impl<'a> Names<'a> {
                 let known = ROOTS.iter().copied().chain(self.services.iter().map(String::as_str));
                 let help = match did_you_mean(root, known) {
                     None if self.variables.contains_key(root) => format!("a variable is named `var.{root}`"),
-                    None => self.from_elsewhere(root),
+                    None => self.called_here(root),
                     Some(near) => format!("did you mean `{near}`?"),
                 };
                 Some(Diagnostic::error("S3S-R1", format!("there is nothing named `{root}`")).help(help))
@@ -123,7 +123,7 @@ impl<'a> Names<'a> {
     }
 
     /// What a name that other tools have is called here.
-    fn from_elsewhere(&self, root: &str) -> String {
+    fn called_here(&self, root: &str) -> String {
         let address = root.strip_prefix("aws_").and_then(|rest| {
             self.types.names().into_iter().find(|name| rest == name.replace('.', "_")).map(str::to_owned)
         });
