@@ -21,6 +21,7 @@ pub struct Cli {
 
 /// What every command takes.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The environment, as in `[env.NAME]`.
     #[arg(long = "env", global = true, value_name = "NAME")]
@@ -40,8 +41,16 @@ pub struct Global {
     /// Print machine-readable JSON on standard output.
     #[arg(long, global = true)]
     pub json: bool,
-    /// When to colour.
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    /// When to colour: auto (on a terminal, unless NO_COLOR is set), always or never.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
     pub color: ColourChoice,
     /// Say more: unchanged resources, calls and their request ids.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]

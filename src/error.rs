@@ -4,7 +4,7 @@ use s3stack_engine::diagnostic::{Diagnostic, Diagnostics};
 use s3stack_engine::fault::{Fault, FaultKind};
 use s3stack_engine::state::StateError;
 
-use crate::aws::{ClientsError, iam_action};
+use crate::aws::{ClientsError, iam_action, is_unknown_key};
 use crate::backend::StoreError;
 use crate::backend::lease::LeaseError;
 use crate::driver::with_causes;
@@ -93,8 +93,14 @@ impl Error {
             Self::Fault { doing, fault } => {
                 Diagnostics(vec![Diagnostic { help: next_step(&fault), ..fault_diagnostic(&doing, &fault) }])
             }
-            Self::Store(error) => one("S3S-B1", with_causes(&error), error.help()),
-            Self::Lease(error) => one("S3S-B2", with_causes(&error), error.help()),
+            Self::Store(error) => one("S3S-B1", with_causes(&error), store_help(&error)),
+            Self::Lease(error) => {
+                let help = match &error {
+                    LeaseError::Store(store) => store_help(store),
+                    _ => error.help(),
+                };
+                one("S3S-B2", with_causes(&error), help)
+            }
             Self::Local(error) => one("S3S-B3", with_causes(&error), None),
             Self::Clients(error) => one("S3S-C1", with_causes(&error), None),
             error @ Self::State { .. } => {
@@ -106,10 +112,36 @@ impl Error {
                 };
                 one("S3S-B4", with_causes(&error), Some(help.into()))
             }
-            error @ Self::Io { .. } => one("S3S-F1", with_causes(&error), None),
+            Self::Io { doing, path, source } => {
+                let help = io_help(&source);
+                one("S3S-F1", with_causes(&Self::Io { doing, path, source }), help.map(str::to_owned))
+            }
             Self::Refused { code, message, help } => one(code, message, Some(help)),
         }
     }
+}
+
+/// What to do about a backend that failed.
+fn store_help(error: &StoreError) -> Option<String> {
+    error.help().or_else(|| match error {
+        StoreError::Fault { fault, .. } => next_step(fault),
+        StoreError::Io { source, .. } => io_help(source).map(str::to_owned),
+        _ => None,
+    })
+}
+
+/// What to do about a file that cannot be used, where that can be said.
+fn io_help(error: &std::io::Error) -> Option<&'static str> {
+    use std::io::ErrorKind;
+    Some(match error.kind() {
+        ErrorKind::NotFound => "check the path, from the folder that the command runs in",
+        ErrorKind::PermissionDenied => "give whoever runs this the right to it, or run it as its owner",
+        ErrorKind::IsADirectory => "name a file",
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => "name a folder, or a path at which there is nothing yet",
+        ErrorKind::ReadOnlyFilesystem => "use a folder that can be written to",
+        ErrorKind::StorageFull => "make room, and run the same command again",
+        _ => return None,
+    })
 }
 
 /// A failed call as a diagnostic, with everything AWS said.
@@ -127,6 +159,14 @@ pub fn next_step(fault: &Fault) -> Option<String> {
     }
     let action = iam_action(&fault.service, &fault.operation);
     Some(match fault.kind {
+        // Nothing was sent, for want of credentials; the message says what is wrong with them.
+        FaultKind::Denied if fault.code.is_none() && fault.request_id.is_none() => {
+            "sign in (`aws sso login`, `aws configure`), or choose a profile with AWS_PROFILE; --local needs no account"
+                .into()
+        }
+        FaultKind::Denied if is_unknown_key(fault) => {
+            "AWS does not know these credentials: check AWS_PROFILE, or the keys in the environment".into()
+        }
         // IAM names the kind of policy in its message: "with an explicit deny in a service control policy".
         FaultKind::Denied if fault.says("explicit deny") => {
             format!(
@@ -153,4 +193,56 @@ pub fn next_step(fault: &Fault) -> Option<String> {
         FaultKind::Invalid => "AWS refuses this as it is: correct what it names".into(),
         FaultKind::Stopped | FaultKind::Other => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_credentials_the_next_step_is_to_get_some() {
+        let fault = |code: Option<&str>, request_id: Option<&str>| Fault {
+            kind: FaultKind::Denied,
+            service: "sts".into(),
+            operation: "GetCallerIdentity".into(),
+            code: code.map(str::to_owned),
+            message: "no AWS credentials were found".into(),
+            request_id: request_id.map(str::to_owned),
+        };
+        let unsent = fault(None, None);
+        assert!(next_step(&unsent).unwrap().contains("AWS_PROFILE"));
+        assert_eq!(unsent.to_string(), "sts:GetCallerIdentity got no answer: no AWS credentials were found");
+        assert!(
+            next_step(&fault(Some("InvalidClientTokenId"), Some("r")))
+                .unwrap()
+                .contains("does not know these credentials")
+        );
+        // A HEAD request is refused without a code.
+        let refused = fault(None, Some("r"));
+        assert_eq!(
+            next_step(&refused).unwrap(),
+            "allow sts:GetCallerIdentity to the principal that runs this, if it shall do so"
+        );
+    }
+
+    #[test]
+    fn a_backend_that_is_denied_has_a_next_step() {
+        let fault = Fault {
+            kind: FaultKind::Denied,
+            service: "s3".into(),
+            operation: "GetObject".into(),
+            code: Some("AccessDenied".into()),
+            message: "Access Denied".into(),
+            request_id: Some("r".into()),
+        };
+        let error = StoreError::Fault { place: "s3://b/k".into(), fault: Box::new(fault) };
+        let help = Error::Store(error).into_diagnostics().0.remove(0).help.unwrap();
+        assert!(help.contains("allow s3:GetObject"), "{help}");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_has_a_next_step() {
+        let error = Error::Io { doing: "reading", path: "x.toml".into(), source: std::io::ErrorKind::NotFound.into() };
+        assert!(error.into_diagnostics().0[0].help.is_some());
+    }
 }

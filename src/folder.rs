@@ -97,11 +97,11 @@ impl Files for Folder {
 
 fn file(full: &Path, shown: &str) -> Result<FileContent, String> {
     let fail = |error: io::Error| unreadable(Path::new(shown), &error);
-    let mut file = File::open(full).map_err(fail)?;
-    let found = file.metadata().map_err(fail)?;
-    if !found.is_file() {
+    // Before it is opened: opening a pipe waits for somebody to write into it.
+    if !fs::metadata(full).map_err(fail)?.is_file() {
         return Err(format!("`{shown}` is neither a file nor a folder"));
     }
+    let mut file = File::open(full).map_err(fail)?;
     let mut hasher = Sha256::new();
     let mut kept = Vec::new();
     let mut size: u64 = 0;

@@ -1,19 +1,24 @@
 //! A stack as a user names it: a folder or file, an environment, variables. Loads the files and says all that is wrong
 //! with them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use s3stack_engine::diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile};
+use s3stack_engine::diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile, Span};
 use s3stack_engine::expression::Budget;
+use s3stack_engine::graph::{self, Graph};
+use s3stack_engine::resource::Facts;
 use s3stack_engine::stack::variables::{EarlyScope, Given, Variables, resolve};
-use s3stack_engine::stack::{Entry, Node, Stack, check_setting, evaluate, load};
+use s3stack_engine::stack::{Entry, Node, Stack, broken, check_setting, evaluate, load};
+use s3stack_engine::state::State;
 use s3stack_engine::value::{Map, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::folder::Folder;
 use crate::resources::Types;
 
 mod damaged;
@@ -103,7 +108,15 @@ impl Default for Backend {
 pub fn open(choices: &Choices) -> Result<Project, Error> {
     let (folder, files) = source_files(&choices.path)?;
     let read = read(choices, folder, &files)?;
-    if read.problems.has_errors() { Err(Error::Diagnostics(read.problems)) } else { Ok(read.into_project()) }
+    if !read.problems.has_errors() {
+        return Ok(read.into_project());
+    }
+    let mut problems = read.problems.clone();
+    if read.stack.is_some() {
+        let further = read.into_project().further(&problems);
+        problems.extend_elsewhere(further);
+    }
+    Err(Error::Diagnostics(problems))
 }
 
 /// What could be made of a stack's files, errors or not.
@@ -148,21 +161,74 @@ fn read(choices: &Choices, folder: PathBuf, files: &[Arc<SourceFile>]) -> Result
         let (variables, settings) = (Variables::default(), Settings::default());
         return Ok(Read { folder, stack: None, variables, environment, settings, is_located: false, problems });
     };
-    // An error in a block names its address; any other may be about the settings.
-    let is_about_blocks = |one: &Diagnostic| one.severity != Severity::Error || one.address.is_some();
+    // An error in a block names its address; any other may be about the settings. So may one of syntax, wherever it is: it
+    // can swallow what stands below it.
+    let is_syntax = |one: &Diagnostic| ["S3S-P1", "S3S-P2", "S3S-P3"].contains(&one.code);
+    let is_about_blocks =
+        |one: &Diagnostic| one.severity != Severity::Error || (one.address.is_some() && !is_syntax(one));
     let mut is_located = problems.0.iter().all(is_about_blocks);
     let (variables, found) = resolve(&stack, &given);
     problems.extend(found);
     let mut found = Diagnostics::default();
     let settings = settings(&stack, &variables, &environment, &mut found);
     is_located &= !found.has_errors();
-    problems.extend(found);
+    problems.extend_elsewhere(found);
     Ok(Read { folder, stack: Some(stack), variables, environment, settings, is_located, problems })
+}
+
+/// An account for checks that need one and must not ask: AWS gives no such id out.
+const SOME_ACCOUNT: &str = "000000000000";
+
+impl Project {
+    /// The stack evaluated as far as that can be done without AWS.
+    pub fn rehearse(&self) -> (Graph, Diagnostics) {
+        self.evaluate(&self.settings, graph::build)
+    }
+
+    /// What else is wrong with a stack of which something is wrong already.
+    fn further(&self, told: &Diagnostics) -> Diagnostics {
+        // Names and tags are made from settings, and where these are wrong, so would they be.
+        let is_told =
+            |node: &Node| told.0.iter().any(|one| one.span.as_ref().is_some_and(|span| span.overlaps(&node.span)));
+        let named = self.stack.settings.name.as_ref().is_some_and(|name| !is_told(name));
+        let name = Some(self.settings.name.clone()).filter(|name| named && !name.is_empty());
+        let settings =
+            Settings { name: name.unwrap_or_else(|| "stack".into()), tags: Map::new(), ..self.settings.clone() };
+        self.evaluate(&settings, |inputs| graph::further(inputs, told))
+    }
+
+    fn evaluate<T>(&self, settings: &Settings, then: impl FnOnce(&graph::Inputs<'_>) -> T) -> T {
+        let value = |name: &String| self.variables.value(name).cloned().unwrap_or_else(broken);
+        let variables = self.stack.variables.keys().map(|name| (name.clone(), value(name))).collect();
+        then(&graph::Inputs {
+            stack: &self.stack,
+            variables: &variables,
+            facts: Facts {
+                partition: "aws".into(),
+                account_id: settings.account_id.clone().unwrap_or_else(|| SOME_ACCOUNT.into()),
+                region: settings.region.clone().unwrap_or_else(|| "us-east-1".into()),
+                stack: settings.name.clone(),
+                environment: self.environment.clone(),
+            },
+            tags: settings.tags.clone(),
+            registry: &Types,
+            files: &Folder::new(&self.folder),
+            state: &State::new(String::new(), settings.name.clone(), self.environment.clone()),
+            forget: &BTreeSet::new(),
+        })
+    }
 }
 
 /// The folder of a stack and its files, `stack.toml` first and the others sorted.
 fn source_files(path: &Path) -> Result<(PathBuf, Vec<Arc<SourceFile>>), Error> {
-    let found = fs::metadata(path).map_err(|source| unreadable(path, source))?;
+    let found = fs::metadata(path).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => Error::refused(
+            "S3S-F2",
+            format!("there is nothing at {}", path.display()),
+            "name the folder of a stack, or make a new one with `s3stack init`",
+        ),
+        _ => unreadable(path, source),
+    })?;
     let (folder, main) = if found.is_dir() {
         (path.to_path_buf(), path.join("stack.toml"))
     } else {
@@ -191,10 +257,14 @@ fn source_files(path: &Path) -> Result<(PathBuf, Vec<Arc<SourceFile>>), Error> {
 }
 
 fn source_file(path: &Path) -> Result<Arc<SourceFile>, Error> {
-    // A path as the user would write it: `./` in front of everything helps nobody.
-    let name = path.strip_prefix(".").unwrap_or(path).display().to_string();
+    let name = shown(path);
     let limit = s3stack_engine::stack::MAX_BYTES as u64;
-    let size = fs::metadata(path).map_err(|source| unreadable(path, source))?.len();
+    let found = fs::metadata(path).map_err(|source| unreadable(path, source))?;
+    if !found.is_file() {
+        // A pipe would be waited for, a device read without end.
+        return Err(Error::refused("S3S-F2", format!("{name} is not a file"), "name a file of TOML"));
+    }
+    let size = found.len();
     if size > limit {
         return Err(Error::refused(
             "S3S-P2",
@@ -202,8 +272,36 @@ fn source_file(path: &Path) -> Result<Arc<SourceFile>, Error> {
             "split it into several files",
         ));
     }
-    let text = fs::read_to_string(path).map_err(|source| unreadable(path, source))?;
-    Ok(Arc::new(SourceFile { name, text }))
+    let bytes = fs::read(path).map_err(|source| unreadable(path, source))?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Arc::new(SourceFile { name, text })),
+        Err(error) => Err(Error::Diagnostics(Diagnostics(vec![not_unicode(name, error.as_bytes())]))),
+    }
+}
+
+/// Says where a file stops being Unicode.
+fn not_unicode(name: String, bytes: &[u8]) -> Diagnostic {
+    let valid = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    let start = valid.len();
+    // What is shown is the file as far as it can be read, with one sign for the byte that cannot.
+    let rest = bytes.get(start..).unwrap_or_default();
+    let line = String::from_utf8_lossy(rest.split(|byte| *byte == b'\n').next().unwrap_or_default());
+    let file = Arc::new(SourceFile { name: name.clone(), text: format!("{valid}{line}") });
+    let help = match bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it seems to be UTF-16: save it as UTF-8",
+        _ => "save the file as UTF-8",
+    };
+    Diagnostic::error("S3S-P1", format!("{name} is not UTF-8: this byte is no character"))
+        .at(Span { file, start, end: start + '\u{fffd}'.len_utf8() })
+        .help(help)
+}
+
+/// A path as the user would write it.
+fn shown(path: &Path) -> String {
+    match path.strip_prefix(".") {
+        Ok(rest) if !rest.as_os_str().is_empty() => rest.display().to_string(),
+        _ => path.display().to_string(),
+    }
 }
 
 fn optional(path: &Path) -> Result<Option<Arc<SourceFile>>, Error> {
@@ -214,7 +312,7 @@ fn optional(path: &Path) -> Result<Option<Arc<SourceFile>>, Error> {
 }
 
 fn unreadable(path: &Path, source: io::Error) -> Error {
-    Error::Io { doing: "reading", path: path.display().to_string(), source }
+    Error::Io { doing: "reading", path: shown(path), source }
 }
 
 struct Reader<'a> {
@@ -227,11 +325,11 @@ impl Reader<'_> {
         let Some(node) = node else { return Value::Null };
         match evaluate(node, &self.scope, &Budget::default()) {
             Ok(value) => {
-                self.diagnostics.extend(check_setting(name, node, &value));
+                self.diagnostics.extend_elsewhere(check_setting(name, node, &value));
                 value
             }
             Err(found) => {
-                self.diagnostics.extend(found);
+                self.diagnostics.extend_elsewhere(found);
                 Value::Null
             }
         }
@@ -242,10 +340,9 @@ impl Reader<'_> {
             (Value::String(text), _) => Some(text),
             (Value::Null, _) | (_, None) => None,
             (other, Some(node)) => {
-                self.diagnostics.push(
-                    Diagnostic::error("S3S-V2", format!("`{name}` must be a string, and is {}", other.kind()))
-                        .at(node.span.clone()),
-                );
+                let wrong = Diagnostic::error("S3S-V2", format!("`{name}` must be a string, and is {}", other.kind()));
+                let wrong = wrong.at(node.span.clone()).help("write a text, in quotes");
+                self.diagnostics.extend_elsewhere(Diagnostics(vec![wrong]));
                 None
             }
         }
@@ -310,10 +407,122 @@ fn check_version(wanted: &str, node: Option<&Node>, diagnostics: &mut Diagnostic
                 .at(place)
                 .help("use such a version"),
         ),
-        (Err(error), _) => diagnostics.push(
+        (Err(error), _) => diagnostics.extend_elsewhere(Diagnostics(vec![
             Diagnostic::error("S3S-V8", format!("\"{wanted}\" is no version requirement: {error}"))
                 .at(place)
                 .help("write it like \">=0.1\""),
-        ),
+        ])),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said of a stack file, one line each: code, place and message.
+    fn said(text: impl AsRef<[u8]>) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("stack.toml"), text).unwrap();
+        let found = match open(&Choices { path: folder.path().to_owned(), ..Choices::default() }) {
+            Ok(project) => project.rehearse().1,
+            Err(error) => error.into_diagnostics(),
+        };
+        assert!(found.0.iter().all(|one| one.help.is_some()), "a next step is missing: {found:?}");
+        let mut lines: Vec<String> = found
+            .0
+            .iter()
+            .map(|one| {
+                let place = one.span.as_ref().map(Span::line_column);
+                let (line, column) = place.unwrap_or_default();
+                format!("{} {line}:{column} {}", one.code, one.message)
+            })
+            .collect();
+        lines.sort();
+        lines
+    }
+
+    const HEAD: &str = "[stack]\nname = \"x\"\nregion = \"us-east-1\"\n";
+
+    #[test]
+    fn values_keys_names_and_expressions_are_told_at_once() {
+        let text = format!(
+            "{HEAD}[s3.bucket.a]\nversioning = yes\ntags = {{ A = nan, B = \"${{1/0}}\" }}\nversionin = true\n\
+             [s3.bucket.b]\ntags.A = \"${{1/0}}\"\n[s3.bucket.c]\nname = \"a..b\"\n[s3.bucket.d]\nname = \"${{var.x}}\"\n"
+        );
+        assert_eq!(
+            said(text),
+            [
+                "S3S-E04 6:26 division by zero",
+                "S3S-E04 9:13 division by zero",
+                "S3S-N4 11:8 the bucket name a..b has two dots side by side",
+                "S3S-P1 5:14 `yes` is no value",
+                "S3S-P4 6:14 NaN, infinity and numbers beyond 64-bit floats are refused",
+                "S3S-R2 13:11 there is no variable `x`",
+                "S3S-V1 7:1 there is no property `versionin` here",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_follows_from_a_mistake_is_not_told() {
+        let missing = ["S3S-V11 5:1 the variable `x` has no value"];
+        for block in [
+            "[s3.bucket.a]\nname = \"${var.x}\"\n",
+            "[s3.bucket.a]\nwhen = \"${var.x == 1}\"\nprotect = \"${var.x}\"\n",
+            "[iam.role.r]\ntrust = \"ec2.amazonaws.com\"\ngrants = [{ to = \"${var.x}\", access = \"read\" }]\n",
+            "[iam.policy.p]\nstatements.A = { actions = \"${var.x}\", resources = \"*\" }\n",
+            "[output]\na = \"${var.x}\"\n",
+        ] {
+            assert_eq!(said(format!("{HEAD}[var]\nx = {{ type = \"any\" }}\n{block}")), missing, "{block}");
+        }
+        // A wrong type is not looked at any further.
+        let text = format!("{HEAD}[s3.bucket.a]\nname = \"${{1}}\"\n");
+        assert_eq!(said(text), ["S3S-V2 5:8 expected a string, found a number"]);
+        let text = format!("{HEAD}[s3.bucket.a]\nwhen = \"${{1/0}}\"\n");
+        assert_eq!(said(text), ["S3S-E04 5:11 division by zero"]);
+    }
+
+    #[test]
+    fn a_setting_that_is_wrong_is_told_once() {
+        let text = "[stack]\nname = 1\nregion = \"${aws.region}\"\nrequires = \"banana\"\ntags = 3\n[backend.s3]\nbucket = 1\n";
+        assert_eq!(
+            said(text),
+            [
+                "S3S-R5 3:13 `aws` cannot be named in [stack]",
+                "S3S-V2 2:8 expected a string, found a number",
+                "S3S-V2 5:8 expected a table of strings, found a number",
+                "S3S-V2 7:10 expected a string, found a number",
+                "S3S-V8 4:12 \"banana\" does not match ^[<>=^~*0-9]",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_byte_that_is_no_character_has_a_place() {
+        let text = b"[stack]\nname = \"wr\xe9ng\" # \xff\n";
+        let places = said(text);
+        assert_eq!(places.len(), 1, "{places:?}");
+        assert!(
+            places[0].starts_with("S3S-P1 2:11 ") && places[0].ends_with("this byte is no character"),
+            "{places:?}"
+        );
+        assert_eq!(
+            not_unicode("x".into(), &[0xff, 0xfe, b'[', 0]).help.unwrap(),
+            "it seems to be UTF-16: save it as UTF-8"
+        );
+    }
+
+    #[test]
+    fn a_pipe_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stack.vars.toml");
+        fs::write(folder.path().join("stack.toml"), HEAD).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        assert!(open(&Choices { path: folder.path().to_owned(), ..Choices::default() }).is_err());
+        assert!(Folder::new(folder.path()).resolve("stack.vars.toml").is_ok());
+        let content = s3stack_engine::graph::Files::content(&Folder::new(folder.path()), "stack.vars.toml");
+        assert_eq!(content.unwrap_err(), "`stack.vars.toml` is neither a file nor a folder");
+        let content = s3stack_engine::graph::Files::content(&Folder::new(folder.path()), ".");
+        assert!(content.unwrap_err().contains("neither a file nor a folder"));
     }
 }

@@ -46,6 +46,12 @@ impl Span {
         (line, column)
     }
 
+    /// Whether one of the two lies in the other, or they share a part.
+    pub fn overlaps(&self, other: &Span) -> bool {
+        Arc::ptr_eq(&self.file, &other.file)
+            && (self.start == other.start || (self.start < other.end && other.start < self.end))
+    }
+
     /// The part of this span between two offsets relative to its start.
     pub fn part(&self, start: usize, end: usize) -> Span {
         Span {
@@ -200,6 +206,25 @@ impl Diagnostics {
         self.0.extend(other.0);
     }
 
+    /// Adds those of another that are at places of which nothing is told yet: one mistake is met by several checks, and
+    /// the first of them says it best.
+    pub fn extend_elsewhere(&mut self, other: Diagnostics) {
+        let told: Vec<Span> = self.0.iter().filter_map(|diagnostic| diagnostic.span.clone()).collect();
+        let is_told = |span: &Span| told.iter().any(|one| one.overlaps(span));
+        self.0.extend(other.0.into_iter().filter(|one| !one.span.as_ref().is_some_and(is_told)));
+    }
+
+    /// Keeps this many, and says how many there were beyond, those included that were left out before: nobody reads more,
+    /// and each costs.
+    pub fn limit(&mut self, most: usize, left_out: usize) {
+        let more = self.0.len().saturating_sub(most) + left_out;
+        if more > 0 && self.has_errors() {
+            self.0.truncate(most);
+            let rest = Diagnostic::error("S3S-P2", format!("there are {more} more errors"));
+            self.push(rest.help("correct these first"));
+        }
+    }
+
     /// Whether any is an error.
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
@@ -214,14 +239,40 @@ pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str
         .into_iter()
         .filter(|candidate| short(word) && short(candidate))
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count().max(word.chars().count()) / 4)
+        .filter(|(distance, candidate)| *distance <= (candidate.chars().count().max(word.chars().count()) / 3).max(1))
+        // A word of which nothing is left is no slip.
+        .filter(|(distance, candidate)| *distance < candidate.chars().count().max(word.chars().count()))
         .min()
         .map(|(_, candidate)| candidate)
+}
+
+/// The address that was meant by one that there is not: a near name of the same type, or the same name of another type.
+/// Addresses are not compared as a whole, since those of one type are alike whatever their names.
+pub fn address_meant<'a>(
+    address: &Address,
+    known: impl IntoIterator<Item = &'a Address, IntoIter: Clone>,
+) -> Option<&'a Address> {
+    let known = known.into_iter();
+    let of_type = known.clone().filter(|one| one.type_name == address.type_name);
+    let near = did_you_mean(&address.name, of_type.clone().map(|one| one.name.as_str()));
+    match near {
+        Some(near) => of_type.into_iter().find(|one| one.name == near),
+        None => known.into_iter().find(|one| one.name == address.name),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_are_meant_by_their_names() {
+        let known = [Address::root("s3.bucket", "data"), Address::root("iam.role", "reader")];
+        let meant = |kind: &str, name: &str| address_meant(&Address::root(kind, name), &known).map(ToString::to_string);
+        assert_eq!(meant("s3.bucket", "dta").as_deref(), Some("s3.bucket.data"));
+        assert_eq!(meant("iam.user", "reader").as_deref(), Some("iam.role.reader"));
+        assert_eq!(meant("s3.bucket", "nope"), None);
+    }
 
     #[test]
     fn columns_count_characters_and_lines_start_at_one() {
@@ -234,5 +285,30 @@ mod tests {
     fn near_words_are_offered_and_far_ones_are_not() {
         assert_eq!(did_you_mean("versionning", ["versioning", "encryption"]), Some("versioning"));
         assert_eq!(did_you_mean("colour", ["versioning", "encryption"]), None);
+        assert_eq!(did_you_mean("prd", ["prod"]), Some("prod"));
+        assert_eq!(did_you_mean("acces", ["accessor", "access"]), Some("access"));
+        assert_eq!(did_you_mean("nope", ["one", "name"]), None);
+        assert_eq!(did_you_mean("a", ["b"]), None);
+    }
+
+    #[test]
+    fn errors_are_limited_and_warnings_make_none() {
+        let mut many = Diagnostics(vec![Diagnostic::error("S3S-V1", "wrong"); 5]);
+        many.limit(3, 4);
+        assert_eq!(many.0.len(), 4);
+        assert_eq!(many.0[3].message, "there are 6 more errors");
+        let mut warnings = Diagnostics(vec![Diagnostic::warning("S3S-V1", "odd"); 5]);
+        warnings.limit(3, 0);
+        assert!(!warnings.has_errors() && warnings.0.len() == 5);
+    }
+
+    #[test]
+    fn a_place_is_told_once() {
+        let file = Arc::new(SourceFile { name: "stack.toml".into(), text: "name = 1\n".into() });
+        let at = |start, end| Diagnostic::error("S3S-V2", "wrong").at(Span { file: file.clone(), start, end });
+        let mut told = Diagnostics(vec![at(7, 8)]);
+        told.extend_elsewhere(Diagnostics(vec![at(0, 9), at(7, 7), at(0, 4), Diagnostic::error("S3S-C2", "no place")]));
+        let spans: Vec<_> = told.0.iter().map(|one| one.span.as_ref().map(|span| (span.start, span.end))).collect();
+        assert_eq!(spans, [Some((7, 8)), Some((0, 4)), None]);
     }
 }

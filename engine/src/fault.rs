@@ -51,10 +51,11 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{} answered ", self.service, self.operation)?;
-        match &self.code {
-            Some(code) => write!(f, "{code}")?,
-            None => write!(f, "nothing")?,
+        write!(f, "{}:{} ", self.service, self.operation)?;
+        match (&self.code, &self.request_id) {
+            (Some(code), _) => write!(f, "answered {code}")?,
+            (None, Some(_)) => write!(f, "was refused")?,
+            (None, None) => write!(f, "got no answer")?,
         }
         if !self.message.is_empty() {
             write!(f, ": {}", self.message)?;

@@ -329,6 +329,11 @@ const UNCERTAIN: &[&str] = &[
 
 const EXPIRED: &[&str] = &["ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"];
 
+/// Whether AWS does not know the key that a call was signed with, or its signature is wrong.
+pub fn is_unknown_key(fault: &Fault) -> bool {
+    fault.code.as_deref().is_some_and(|code| UNKNOWN_KEY.contains(&code))
+}
+
 const UNKNOWN_KEY: &[&str] = &[
     "AuthFailure",
     "IncompleteSignature",

@@ -19,7 +19,7 @@ pub mod rules;
 pub use actions::iam_action;
 pub use call::Gate;
 pub use clients::{Caller, Clients, ClientsError, Session, Settings, Target};
-pub use fault::{Failed, Failure, fault};
+pub use fault::{Failed, Failure, fault, is_unknown_key};
 pub use log::{CallEvent, CallRecord, CallSummary, Observer, WaitRecord};
 pub use operation::{Effect, Operation, RetryRule};
 pub use retry::Policy;

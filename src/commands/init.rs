@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -45,7 +45,7 @@ fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error 
 
 fn starter(folder: &Path, ui: &mut Ui) -> Result<u8, Error> {
     fs::create_dir_all(folder).map_err(io("making", folder))?;
-    let stack = folder.join("stack.toml");
+    let stack = if folder == Path::new(".") { PathBuf::from("stack.toml") } else { folder.join("stack.toml") };
     let name =
         folder.canonicalize().ok().and_then(|full| full.file_name().map(|name| name.to_string_lossy().into_owned()));
     let text = STARTER.replace("my-stack", &stack_name(name.as_deref().unwrap_or_default()));

@@ -1,11 +1,14 @@
 //! `s3stack local`
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
+use serde_json::json;
 
 use crate::cli::{Global, StackPath};
 use crate::error::Error;
-use crate::local::{Local, LocalError, Status};
-use crate::ui::Ui;
+use crate::local::{Local, Status};
+use crate::ui::{Format, Ui};
 
 /// The private AWS of --local, one for each stack folder.
 #[derive(Debug, Subcommand)]
@@ -31,37 +34,70 @@ pub async fn run(_: &Global, command: Command, ui: &mut Ui) -> Result<u8, Error>
         | Command::Reset(stack)
         | Command::Env(stack) => stack.path.clone(),
     };
-    let folder = if path.is_file() { path.parent().unwrap_or(&path).to_path_buf() } else { path };
+    let found = std::fs::metadata(&path).map_err(|source| Error::Io {
+        doing: "reading",
+        path: path.display().to_string(),
+        source,
+    })?;
+    let folder = match (found.is_file(), path.parent()) {
+        (true, Some(parent)) if parent.as_os_str().is_empty() => PathBuf::from("."),
+        (true, Some(parent)) => parent.to_path_buf(),
+        _ => path,
+    };
     let local = Local::for_folder(&folder)?;
     let say = ui.progress_note();
-    let lines = tokio::task::spawn_blocking(move || work(&local, &command, &*say)).await;
-    let lines = match lines {
-        Ok(lines) => lines?,
+    let done = tokio::task::spawn_blocking(move || work(&local, &command, &*say)).await;
+    let (text, document) = match done {
+        Ok(done) => done?,
         Err(error) => return Err(Error::refused("S3S-B3", format!("the local AWS failed: {error}"), "try again")),
     };
-    lines.iter().for_each(|line| ui.data(line));
+    match ui.format() {
+        Format::Text => ui.data(&text),
+        _ => ui.document(&document),
+    }
     Ok(0)
 }
 
-fn work(local: &Local, command: &Command, say: &dyn Fn(&str)) -> Result<Vec<String>, LocalError> {
+/// Does it; answers what is shown to people and to programs.
+fn work(local: &Local, command: &Command, say: &dyn Fn(&str)) -> Result<(String, serde_json::Value), Error> {
     Ok(match command {
-        Command::Start(_) => vec![format!("{}\n", local.ensure_started(say)?.url)],
-        Command::Status(_) => vec![format!("{}\n", describe(&local.status()?))],
-        Command::Stop(_) => vec![if local.stop()? { "stopped\n".into() } else { "it was not running\n".into() }],
+        Command::Start(_) => {
+            let url = local.ensure_started(say)?.url;
+            (format!("{url}\n"), json!({"url": url}))
+        }
+        Command::Status(_) => {
+            let status = local.status()?;
+            (format!("{}\n", describe(&status)), status_document(&status))
+        }
+        Command::Stop(_) => {
+            let stopped = local.stop()?;
+            (if stopped { "stopped\n" } else { "it was not running\n" }.into(), json!({"stopped": stopped}))
+        }
         Command::Reset(_) => {
             local.reset()?;
-            vec!["removed\n".into()]
+            ("removed\n".into(), json!({"removed": true}))
         }
-        Command::Env(_) => match local.environment_variables("us-east-1")? {
-            Some(variables) => {
-                variables.into_iter().map(|(name, value)| format!("export {name}={}\n", quoted(&value))).collect()
-            }
-            None => {
-                say("it is not running: start it with `s3stack local start`");
-                Vec::new()
-            }
-        },
+        Command::Env(_) => {
+            // A shell evaluates what is printed here, so where there is nothing to print it must fail.
+            let variables = local.environment_variables("us-east-1")?.ok_or_else(|| {
+                Error::refused("S3S-B3", "the local AWS is not running", "start it with `s3stack local start`")
+            })?;
+            let lines = variables.iter().map(|(name, value)| format!("export {name}={}\n", quoted(value)));
+            (lines.collect(), variables.iter().map(|(name, value)| (name.to_string(), json!(value))).collect())
+        }
     })
+}
+
+fn status_document(status: &Status) -> serde_json::Value {
+    match status {
+        Status::Running { endpoint, pid, version } => {
+            json!({"status": "running", "url": endpoint.url, "pid": pid, "version": version})
+        }
+        Status::Stopped { data } => json!({"status": "stopped", "data": data}),
+        Status::Killed => json!({"status": "killed"}),
+        Status::Busy => json!({"status": "busy"}),
+        Status::Unresponsive { pid } => json!({"status": "unresponsive", "pid": pid}),
+    }
 }
 
 fn describe(status: &Status) -> String {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use s3stack_engine::diagnostic::did_you_mean;
 use s3stack_engine::value::{Map, Value};
 
 use super::run::open;
@@ -45,11 +46,12 @@ pub async fn run(global: &Global, arguments: Arguments, ui: &mut Ui) -> Result<u
         Some(name) => match outputs.get(name) {
             Some(value) => ui.value(value),
             None => {
-                return Err(Error::refused(
-                    "S3S-R7",
-                    format!("the last apply has no output `{name}`"),
-                    "sensitive outputs are not stored; others appear with the next apply",
-                ));
+                return Err(Error::refused("S3S-R7", format!("the last apply has no output `{name}`"), {
+                    match did_you_mean(name, outputs.keys().map(String::as_str)) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => "sensitive outputs are not stored; others appear with the next apply".into(),
+                    }
+                }));
             }
         },
     }

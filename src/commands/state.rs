@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 use s3stack_engine::address::Address;
+use s3stack_engine::diagnostic::address_meant;
 use s3stack_engine::state::State;
 
 use super::run::{open, open_project, reach};
@@ -48,10 +49,15 @@ pub enum Command {
     /// Put a state of history back.
     Restore {
         /// Its serial.
+        #[arg(value_parser = serial)]
         serial: u64,
         #[command(flatten)]
         stack: StackPath,
     },
+}
+
+fn serial(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "expected a number that `s3stack state history` shows".to_owned())
 }
 
 /// Runs the command.
@@ -109,9 +115,7 @@ async fn open_for_repair(global: &Global, stack: &StackPath, ui: &mut Ui) -> Res
 }
 
 fn unknown(address: &Address, state: &State) -> Error {
-    let names: Vec<String> = state.instances.keys().map(ToString::to_string).collect();
-    let near = s3stack_engine::diagnostic::did_you_mean(&address.to_string(), names.iter().map(String::as_str));
-    let help = match near {
+    let help = match address_meant(address, state.instances.keys()) {
         Some(near) => format!("did you mean {near}?"),
         None => "`s3stack state list` shows what it knows".into(),
     };
@@ -125,6 +129,9 @@ fn rename(state: &mut State, from: &Address, to: &Address) -> Result<(), Error> 
             format!("{from} cannot be {to}: their types differ"),
             "name an address of its type",
         ));
+    }
+    if from == to {
+        return Err(Error::refused("S3S-M2", format!("{to} is its address already"), "name another address"));
     }
     if state.instances.contains_key(to) {
         return Err(Error::refused(

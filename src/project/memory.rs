@@ -75,7 +75,7 @@ mod tests {
     use super::super::{Choices, open};
     use super::*;
 
-    const STACK: &str = "[stack]\nname = 's'\nregion = 'eu-west-1'\n[backend.s3]\nbucket = 'b'\nkey = 'k'\n";
+    const STACK: &str = "[stack]\nname = 's'\nregion = 'eu-west-1'\n[backend.s3]\nbucket = 'states'\nkey = 'k'\n";
 
     #[test]
     fn what_is_kept_is_recalled_each_environment_and_kind_apart() {

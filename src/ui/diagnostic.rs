@@ -12,6 +12,9 @@ use super::values;
 /// Characters that the margin of notes takes.
 const MARGIN: usize = 14;
 
+/// Most characters of a property's path beside its mark.
+const LONGEST_PATH: usize = 80;
+
 /// All diagnostics with a final count: warnings first, so that errors stand next to the prompt; each by its place.
 pub fn render_diagnostics(diagnostics: &Diagnostics, layout: &Layout) -> String {
     let mut text = String::new();
@@ -88,9 +91,16 @@ pub fn render_diagnostic(diagnostic: &Diagnostic, layout: &Layout) -> String {
 /// What a diagnostic is about: the resource, and the property in it.
 fn subject(diagnostic: &Diagnostic) -> String {
     let address = diagnostic.address.as_ref().map(values::address);
-    let path =
-        diagnostic.path.as_ref().filter(|path| !path.0.is_empty()).map(|path| plain(&path.to_string()).into_owned());
+    let path = diagnostic.path.as_ref().filter(|path| !path.0.is_empty()).map(|path| short(&plain(&path.to_string())));
     [address, path].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// The beginning of a path whose keys are longer than anybody reads.
+fn short(path: &str) -> String {
+    match path.char_indices().nth(LONGEST_PATH) {
+        Some((end, _)) => format!("{}…", path.get(..end).unwrap_or_default()),
+        None => path.to_owned(),
+    }
 }
 
 /// A marked range of a file.
@@ -146,6 +156,8 @@ fn snippet<'a>(file: &'a SourceFile, marks: &[Mark]) -> Snippet<'a, annotate_sni
     let start = before.rfind('\n').map_or(0, |at| at + 1);
     let end = last + after.find('\n').unwrap_or(after.len());
     let line = before.matches('\n').count() + 1;
+    // Half a line end of Windows would be shown as a sign.
+    let end = if last < end && text.get(..end).is_some_and(|text| text.ends_with('\r')) { end - 1 } else { end };
     let snippet =
         Snippet::source(text.get(start..end).unwrap_or_default()).path(plain(&file.name).into_owned()).line_start(line);
     snippet.annotations(marks.iter().map(|mark| {
@@ -244,6 +256,17 @@ mod tests {
         2 | b = 2
           |      - and at the end
         ");
+    }
+
+    #[test]
+    fn line_ends_of_windows_and_endless_paths_are_not_shown() {
+        let file = Arc::new(SourceFile { name: "stack.toml".into(), text: "[a]\r\nname = 1\r\nb = 2\r\n".into() });
+        let diagnostic = Diagnostic::error("S3S-V2", "expected a string")
+            .at(at(&file, "1", 0))
+            .property(&Path::of("x".repeat(200)))
+            .help("put quotes round it");
+        let text = shown(&diagnostic);
+        assert!(text.contains(&format!("2 | name = 1\n  |        ^ {}…\n", "x".repeat(LONGEST_PATH))), "{text}");
     }
 
     #[test]

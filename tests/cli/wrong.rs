@@ -16,6 +16,8 @@ const FILES: &[Wrong] = &[
     Wrong("[s3.bucket.a]\nversioning = true\nversioning = true\n", 6, &["versioning"]),
     Wrong("[s3.bucket.a]\ntags = { A = 1979-05-27 }\n", 5, &["date"]),
     Wrong("[s3.bucket.a.lifecycle.x]\nexpiration = { days = nan }\n", 5, &["nan"]),
+    Wrong("[s3.bucket.a]\nname = null\n", 5, &["`null` is no value", "leave the line out"]),
+    Wrong("[s3.bucket.a]\nversioning: true\n", 5, &["`:`", "key = value"]),
     // Words that there are not.
     Wrong("[s3.bukket.a]\n", 4, &["s3.bukket", "did you mean", "s3.bucket"]),
     Wrong("[s3.bucket.a]\nversionning = true\n", 5, &["versionning", "did you mean `versioning`"]),
@@ -70,6 +72,11 @@ const FILES: &[Wrong] = &[
         &["one-name", "s3.bucket.a", "s3.bucket.b"],
     ),
     Wrong("[s3.bucket.a]\nname = \"Has_Upper\"\n", 5, &["Has_Upper"]),
+    Wrong(
+        "[s3.bucket.b]\n[s3.object.o]\nbucket = \"s3.bucket.b\"\nkey = \"k\"\ncontent = \"\"\n[s3.object.p]\nbucket = \"s3.bucket.b\"\nkey = \"k\"\ncontent = \"\"\n",
+        9,
+        &["one thing in AWS", "s3.object.o", "s3.object.p"],
+    ),
     Wrong("[s3.bucket.a]\nname = \"ab\"\n", 5, &["3"]),
     Wrong("[s3.bucket.a]\nname = \"192.168.0.1\"\n", 5, &["192.168.0.1"]),
     Wrong("[s3.bucket.a]\nname = \"xn--bucket\"\n", 5, &["xn--"]),
@@ -87,6 +94,9 @@ const FILES: &[Wrong] = &[
     Wrong("[iam.policy.p]\nstatements = { file = \"text.json\" }\n", 5, &["text.json"]),
     Wrong("[iam.policy.p]\nstatements = { file = \"nopolicy.json\" }\n", 5, &["nopolicy.json"]),
     Wrong("[iam.role.r]\ntrust = [\"nobody\"]\n", 5, &["nobody"]),
+    // Blocks that move or are taken over.
+    Wrong("[s3.bucket.a]\nmoved_from = \"iam.role.r\"\n", 5, &["iam.role.r", "another type"]),
+    Wrong("[s3.bucket.a]\nimport = \"\"\n", 5, &["import"]),
     // Paths.
     Wrong("[iam.policy.p]\nstatements = { file = \"../outside.json\" }\n", 5, &["../outside.json", "folder"]),
     Wrong("[iam.policy.p]\nstatements = { file = \"/etc/hostname\" }\n", 5, &["/etc/hostname"]),

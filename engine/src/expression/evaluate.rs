@@ -8,7 +8,7 @@ use super::ast::{BinaryOperator, Expr, For, Node, Part};
 use super::budget::{Budget, Spent};
 use super::capture::Recorder;
 use super::offsets::Origin;
-use super::{KIND, MISSING, operate, text};
+use super::{KIND, MISSING, MOST_ERRORS, operate, text};
 use crate::address::{Address, Step};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::value::{Map, Secret, Value};
@@ -180,6 +180,9 @@ impl<'a> Evaluator<'a> {
                     Ok(value) => said.push(value),
                     Err(fault) => faults.push(*fault),
                 },
+            }
+            if faults.len() >= MOST_ERRORS {
+                break;
             }
         }
         if !faults.is_empty() {

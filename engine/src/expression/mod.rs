@@ -58,3 +58,20 @@ const LIMIT: &str = "S3S-E05";
 const MISSING: &str = "S3S-E06";
 const REFUSED: &str = "S3S-E07";
 const UNSEEN: &str = "S3S-E08";
+
+/// Most errors that are told of one text; nobody reads more, and each costs.
+const MOST_ERRORS: usize = 20;
+
+/// What to do about an error of a kind, where whoever found it knows nothing better.
+fn next_step(code: &str) -> Option<&'static str> {
+    Some(match code {
+        SYNTAX => {
+            "an expression is written as in ${var.name}, ${upper(var.name)} or ${s3.bucket.data.arn}; `$${` is the text `${`"
+        }
+        KIND => "`type(…)` tells what a value is; tostring, tonumber, tobool, tolist, toset and tomap convert one",
+        ARITHMETIC => "numbers have 64 bits: make it smaller, or write it as a string, in quotes",
+        LIMIT => "make less of it, or write the value out",
+        MISSING => "where it may be absent, `try(…, other)` gives another value",
+        _ => return None,
+    })
+}

@@ -12,8 +12,7 @@ use hcl_edit::expr::{self as hcl, Expression as Hcl};
 use super::ast::{BinaryOperator, Call, Expr, For, Node, Part, Reach, ReachKind, UnaryOperator};
 use super::functions;
 use super::scanner::{self, Hole, Mistake, Piece};
-use super::{KIND, UNKNOWN_FUNCTION};
-use crate::diagnostic::did_you_mean;
+use super::{KIND, MOST_ERRORS, UNKNOWN_FUNCTION};
 use crate::value::Value;
 
 /// How deep the syntax tree may be; chains of operators count, one level each.
@@ -41,6 +40,7 @@ impl Parser<'_> {
             .into_iter()
             .filter_map(|piece| match piece {
                 Piece::Literal(text) => Some(Part::Literal(text)),
+                Piece::Hole(_) if self.mistakes.len() >= MOST_ERRORS => None,
                 Piece::Hole(hole) => match self.hole(&hole) {
                     Ok(expr) => Some(Part::Expression(expr)),
                     Err(mistake) => {
@@ -99,11 +99,12 @@ impl Parser<'_> {
             return Mistake::limit(at..at + 1, "more than 128 operators in a row");
         }
         if message.contains("unique object key") {
-            return Mistake::new(at..at + 1, "this key is there twice");
+            return Mistake::new(at..at + 1, "this key is there twice").help("take one of them out");
         }
         if at >= hole.range.end || masked.get(found..).is_none_or(|rest| rest.trim() == ")") {
             let end = hole.range.end;
-            return Mistake::new(end.saturating_sub(1)..end, "the expression is not complete");
+            return Mistake::new(end.saturating_sub(1)..end, "the expression is not complete")
+                .help("write the rest before the `}`");
         }
         let word = self.text.get(at..).unwrap_or_default();
         let unexpected = match word.chars().next() {
@@ -278,34 +279,36 @@ impl Expressions<'_, '_> {
             return Err(Mistake {
                 code: UNKNOWN_FUNCTION,
                 ..Mistake::new(range.clone(), "there are no functions with `::` in their name")
+                    .help("call one by its name alone, `upper(…)`")
             });
         }
         let Some(function) = functions::find(name) else {
-            let near = did_you_mean(name, functions::FUNCTIONS.iter().map(|function| function.name()));
-            let message = match near {
-                Some(near) => format!("there is no function `{name}`; did you mean `{near}`?"),
-                None => format!("there is no function `{name}`"),
-            };
             // The arguments may be wrong too.
             for argument in call.args.iter() {
                 if let Err(mistake) = self.convert(argument) {
                     self.parser.mistakes.push(mistake);
                 }
             }
-            return Err(Mistake { code: UNKNOWN_FUNCTION, ..Mistake::new(place, message) });
+            let message = format!("there is no function `{name}`");
+            return Err(Mistake {
+                code: UNKNOWN_FUNCTION,
+                ..Mistake::new(place, message).help(functions::instead(name))
+            });
         };
         let arguments: Vec<Expr> =
             call.args.iter().map(|argument| self.convert(argument)).collect::<Result<_, Mistake>>()?;
         let spread = call.args.expand_final() && !arguments.is_empty();
         if spread && !function.spreads() {
-            return Err(Mistake::new(range.clone(), format!("`{name}` takes no `...`")));
+            let mistake = Mistake::new(range.clone(), format!("`{name}` takes no `...`"));
+            return Err(mistake.help(format!("it is {}", function.signature)));
         }
         let given = arguments.len();
         let too_few = given < function.least() && !spread;
         let too_many = function.most().is_some_and(|most| given - usize::from(spread) > most);
         if too_few || too_many {
-            let message = format!("`{name}` does not take {given} arguments: {}", function.signature);
-            return Err(Mistake { code: KIND, ..Mistake::new(range.clone(), message) });
+            let message = format!("`{name}` was given {}", functions::arguments_in_words(given));
+            let mistake = Mistake::new(range.clone(), message).help(format!("it is {}", function.signature));
+            return Err(Mistake { code: KIND, ..mistake });
         }
         Ok(Node::Call(Call { function, arguments, spread }))
     }

@@ -3,6 +3,7 @@
 //! `${` begins an expression, `$${` is the text `${`, `%{` is always text, and a brace whose whole inside is an IAM
 //! policy variable is text too. The scanner also bounds what it lets through: the nesting and size of an expression.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::{LIMIT, SYNTAX};
@@ -38,7 +39,7 @@ pub(super) struct Mistake {
     pub code: &'static str,
     pub message: String,
     pub range: Range<usize>,
-    pub help: Option<&'static str>,
+    pub help: Option<Cow<'static, str>>,
 }
 
 impl Mistake {
@@ -50,8 +51,8 @@ impl Mistake {
         Self { code: LIMIT, ..Self::new(range, message) }
     }
 
-    pub(super) fn help(self, help: &'static str) -> Self {
-        Self { help: Some(help), ..self }
+    pub(super) fn help(self, help: impl Into<Cow<'static, str>>) -> Self {
+        Self { help: Some(help.into()), ..self }
     }
 }
 
@@ -96,7 +97,7 @@ impl Scanner<'_> {
             match self.text.as_bytes().get(at) {
                 None if quoted => {
                     let quote = start.saturating_sub(1)..start;
-                    return Err(Mistake::new(quote, "this string is not closed"));
+                    return Err(Mistake::new(quote, "this string is not closed").help("end it with `\"`"));
                 }
                 None => break,
                 Some(b'"') if quoted => break,
@@ -180,7 +181,11 @@ impl Scanner<'_> {
                             false => format!("this `{}` is not closed", char::from(last.bracket)),
                         };
                         let place = if open.is_empty() { at } else { last.at };
-                        return Err(Mistake::new(place..place + 1, message));
+                        let help = match open.is_empty() {
+                            true => "take it out, or open it before".to_owned(),
+                            false => format!("close it with `{}`", char::from(expected)),
+                        };
+                        return Err(Mistake::new(place..place + 1, message).help(help));
                     }
                     if open.is_empty() {
                         break;
@@ -199,7 +204,7 @@ impl Scanner<'_> {
                 b'/' if self.rest(at).starts_with("//") => at = self.end_of_line(at),
                 b'/' if self.rest(at).starts_with("/*") => {
                     let Some(length) = self.rest(at).find("*/") else {
-                        return Err(Mistake::new(at..at + 2, "this comment is not closed"));
+                        return Err(Mistake::new(at..at + 2, "this comment is not closed").help("end it with `*/`"));
                     };
                     at += length + 1;
                 }

@@ -1,5 +1,6 @@
 //! A string of the stack file.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::ast::Part;
@@ -7,7 +8,7 @@ use super::budget::Budget;
 use super::evaluate::{Evaluator, Scope};
 use super::offsets::Origin;
 use super::references::{self, Traversal};
-use super::{parse, scanner::Mistake};
+use super::{next_step, parse, scanner::Mistake};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::value::Value;
 
@@ -74,13 +75,18 @@ impl Template {
             return Ok(Value::String(text.to_owned()));
         }
         let Parsed { text, origin, parts } = &*self.0;
-        Evaluator::new(scope, budget, text, origin).whole(parts)
+        Evaluator::new(scope, budget, text, origin).whole(parts).map_err(|mut errors| {
+            for error in errors.0.iter_mut().filter(|error| error.help.is_none()) {
+                error.help = next_step(error.code).map(str::to_owned);
+            }
+            errors
+        })
     }
 }
 
 fn diagnostic(mistake: Mistake, origin: &Origin) -> Diagnostic {
     let diagnostic = Diagnostic::error(mistake.code, mistake.message).at(origin.span(mistake.range));
-    match mistake.help {
+    match mistake.help.or_else(|| next_step(mistake.code).map(Cow::from)) {
         Some(help) => diagnostic.help(help),
         None => diagnostic,
     }

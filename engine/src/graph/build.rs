@@ -10,10 +10,10 @@ use super::model::{Graph, Node};
 use super::world::World;
 use super::{names, order};
 use crate::address::{Address, Path};
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::resource::{Contribution, Facts, FileContent, Registry, Resource, ResourceType};
 use crate::schema::validate::{Problem, validate};
-use crate::stack::{Block, Node as SourceNode, Stack, locate};
+use crate::stack::{Block, MAX_DIAGNOSTICS, Node as SourceNode, Stack, is_broken, locate, name_owners};
 use crate::state::State;
 use crate::value::{Map, Secret, Value};
 
@@ -56,18 +56,41 @@ pub fn build(inputs: &Inputs<'_>) -> (Graph, Diagnostics) {
         registry: inputs.registry,
         files: inputs.files,
     };
+    // Of properties that do not fit the schema, only nonsense could be said beyond that.
+    let misfits: BTreeSet<Address> = evaluator
+        .diagnostics
+        .borrow()
+        .0
+        .iter()
+        .filter(|one| is_misfit(one))
+        .filter_map(|one| one.address.clone())
+        .collect();
     let mut nodes = BTreeMap::new();
     for (address, block) in &evaluator.blocks {
         if let (Some(kind), Some(resource)) = (evaluator.kind(address), resources.get(address)) {
-            nodes.insert(address.clone(), node(&evaluator, &world, kind, block, resource));
+            nodes.insert(address.clone(), node(&evaluator, &world, kind, block, resource, &misfits));
         }
     }
     let outputs = outputs(&evaluator);
+    let more = evaluator.more.get();
     let mut diagnostics = evaluator.diagnostics.into_inner();
     names::unique(&nodes, inputs.registry, &mut diagnostics);
     names::claimed_once(&nodes, inputs.registry, &mut diagnostics);
     order::cycles(&nodes, &mut diagnostics);
+    diagnostics.limit(MAX_DIAGNOSTICS, more);
+    name_owners(inputs.stack, &mut diagnostics);
     (Graph { nodes, outputs }, diagnostics)
+}
+
+/// What evaluation finds in a stack of which something is wrong already, so that all of it is told at once. What may
+/// only follow from that is left out: of a block that is wrong, just the errors of its expressions are told.
+pub fn further(inputs: &Inputs<'_>, told: &Diagnostics) -> Diagnostics {
+    let wrong: BTreeSet<&Address> = told.0.iter().filter_map(|diagnostic| diagnostic.address.as_ref()).collect();
+    let (_, mut found) = build(inputs);
+    found.0.retain(|one| {
+        one.address.as_ref().is_none_or(|address| !wrong.contains(address)) || one.code.starts_with("S3S-E")
+    });
+    found
 }
 
 /// The blocks whose `when` does not switch them off.
@@ -76,12 +99,14 @@ fn switched_on<'a>(evaluator: &Evaluator<'a>) -> BTreeMap<Address, &'a Block> {
         let Some(when) = &block.reserved.when else { return true };
         match evaluator.node(when, &Path::of("when"), None) {
             Value::Bool(on) => on,
+            other if is_broken(&other) => true,
             other => {
                 evaluator.report(
                     Diagnostic::error("S3S-R6", format!("`when` must be true or false, this is {}", other.kind()))
                         .at(when.span.clone())
                         .on(&block.address)
-                        .note("It is decided before anything is planned, so it may use var, env, stack and aws only."),
+                        .note("It is decided before anything is planned, so it may use var, env, stack and aws only.")
+                        .help("write true or false, or a comparison such as ${env == \"prod\"}"),
                 );
                 true
             }
@@ -110,7 +135,7 @@ fn resources(evaluator: &Evaluator<'_>) -> BTreeMap<Address, Resource> {
         }
         raw.retain(|_, value| !value.is_null());
         for problem in validate(schema, &Value::Map(raw)) {
-            evaluator.report(located(&problem, block));
+            evaluator.report(located(&problem.of_expression(), block));
         }
         let properties: Map = names()
             .map(|name| (name.clone(), evaluator.property(address, name)))
@@ -152,11 +177,19 @@ fn node(
     kind: &dyn ResourceType,
     block: &Block,
     resource: &Resource,
+    misfits: &BTreeSet<Address>,
 ) -> Node {
     let address = &block.address;
     let descriptor = kind.descriptor();
     let schema = kind.schema();
-    let report = |problems: Vec<Problem>| problems.iter().for_each(|problem| evaluator.report(located(problem, block)));
+    let report = |problems: Vec<Problem>| {
+        if !misfits.contains(address) && !resource.properties.values().any(is_broken) {
+            for problem in problems {
+                let help = problem.help.clone().or_else(|| schema.purpose(&problem.path));
+                evaluator.report(located(&Problem { help, ..problem }, block));
+            }
+        }
+    };
     report(kind.check(resource, world));
     let managed = kind.managed(resource, world).unwrap_or_else(|problems| {
         report(problems);
@@ -176,7 +209,11 @@ fn node(
         if evaluator.blocks.contains_key(other) {
             waits_for.entry(other.clone()).or_insert_with(|| Path::of("depends_on"));
         } else {
-            evaluator.report(Diagnostic::error("S3S-R1", format!("there is no {other}")).at(span.clone()).on(address));
+            let off = evaluator.inputs.stack.blocks.contains_key(other);
+            let what = if off { "is switched off by its `when`" } else { "is not in this stack" };
+            let diagnostic = Diagnostic::error("S3S-R1", format!("{other} {what}")).at(span.clone()).on(address);
+            evaluator
+                .report(diagnostic.help("switch this block off by the same `when`, or take it out of `depends_on`"));
         }
     }
     let name_given = descriptor.naming.is_some_and(|naming| {
@@ -184,12 +221,14 @@ fn node(
     });
     if let Some(naming) = descriptor.naming
         && !resource.property(naming.property).is_known()
+        && !is_broken(resource.property(naming.property))
         && !evaluator.diagnostics.borrow().has_errors()
     {
         evaluator.report(
             Diagnostic::error("S3S-N2", format!("the {} cannot depend on what AWS makes", naming.property))
                 .at(locate(block, &Path::of(naming.property)))
-                .on(address),
+                .on(address)
+                .help("make it from variables and names that the stack says"),
         );
     }
     let flag = |node: &Option<SourceNode>, name: &str| match node
@@ -198,23 +237,32 @@ fn node(
     {
         None | Some((_, Value::Null)) => false,
         Some((_, Value::Bool(value))) => value,
+        Some((_, other)) if is_broken(&other) => false,
         Some((node, other)) => {
             evaluator.report(
                 Diagnostic::error("S3S-V2", format!("`{name}` must be true or false, this is {}", other.kind()))
                     .at(node.span.clone())
-                    .on(address),
+                    .on(address)
+                    .help("write true or false, or a comparison such as ${env == \"prod\"}"),
             );
             false
         }
     };
     let import =
         block.reserved.import.as_ref().and_then(|node| match evaluator.node(node, &Path::of("import"), None) {
-            Value::String(id) => Some(id),
-            _ => {
+            Value::String(id) if !id.is_empty() => Some(id),
+            other if is_broken(&other) => None,
+            other => {
+                let what =
+                    if other.is_known() { "a text that is not empty" } else { "known before anything is planned" };
                 evaluator.report(
-                    Diagnostic::error("S3S-V2", "`import` must be the identifier of an existing resource")
+                    Diagnostic::error("S3S-V2", format!("`import` must be {what}"))
                         .at(node.span.clone())
-                        .on(address),
+                        .on(address)
+                        .help(format!(
+                            "write the {} of the existing resource, or take `import` out",
+                            descriptor.physical_id
+                        )),
                 );
                 None
             }
@@ -271,6 +319,11 @@ fn outputs(evaluator: &Evaluator<'_>) -> Map {
         outputs.insert(name.clone(), if output.sensitive { Value::Secret(Secret::new(value)) } else { value });
     }
     outputs
+}
+
+/// Whether something does not fit the schema, codes `S3S-V1` to `S3S-V9`.
+fn is_misfit(diagnostic: &Diagnostic) -> bool {
+    diagnostic.severity == Severity::Error && diagnostic.code.starts_with("S3S-V")
 }
 
 /// A problem with its place.

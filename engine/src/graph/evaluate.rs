@@ -3,17 +3,17 @@
 //! Evaluation is lazy property by property, because blocks may name each other: `s3.bucket.logs` logs into
 //! `s3.bucket.access_logs`, whose name is made from the name of the first.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 
 use super::build::Inputs;
 use super::names::default_name;
 use crate::address::{Address, Path, Step};
-use crate::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Span, did_you_mean};
 use crate::expression::{Budget, Scope};
 use crate::resource::{Facts, ResourceType};
 use crate::schema::{Property, Shape};
-use crate::stack::{Block, Node, evaluate_at};
+use crate::stack::{Block, MAX_DIAGNOSTICS, Node, broken, evaluate_at};
 use crate::state::Instance;
 use crate::value::{Map, Unknown, Value};
 
@@ -55,6 +55,8 @@ pub struct Evaluator<'a> {
     /// Which resource stands at which path of reference properties.
     references: RefCell<BTreeMap<Address, BTreeMap<Path, Address>>>,
     budget: Budget,
+    /// How many errors were found beyond those that are told.
+    pub more: Cell<usize>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -69,6 +71,7 @@ impl<'a> Evaluator<'a> {
             edges: RefCell::default(),
             references: RefCell::default(),
             budget: Budget::default(),
+            more: Cell::default(),
         }
     }
 
@@ -105,6 +108,10 @@ impl<'a> Evaluator<'a> {
 
     pub fn report(&self, diagnostic: Diagnostic) {
         let mut diagnostics = self.diagnostics.borrow_mut();
+        if diagnostics.0.len() >= MAX_DIAGNOSTICS && diagnostic.severity == Severity::Error {
+            self.more.set(self.more.get() + 1);
+            return;
+        }
         // One mistake may be met twice: by the check of a block, and by what is computed from it.
         if !diagnostics.0.contains(&diagnostic) {
             diagnostics.push(diagnostic);
@@ -260,7 +267,7 @@ impl<'a> Evaluator<'a> {
                 diagnostic.address = diagnostic.address.or_else(|| owner.cloned());
                 self.report(diagnostic);
             }
-            Value::Unknown(Unknown::Expression { source: String::new(), scope: BTreeMap::new() })
+            broken()
         })
     }
 
@@ -363,7 +370,14 @@ impl Scope for BlockScope<'_> {
                     let all: Vec<String> = evaluator.blocks.keys().map(ToString::to_string).collect();
                     let near = did_you_mean(&address.to_string(), all.iter().map(String::as_str)).map(str::to_owned);
                     return Err(if off {
-                        self.missing(span, format!("{address} is switched off by its `when`"), None)
+                        self.missing(
+                            span,
+                            format!("{address} is switched off by its `when`"),
+                            Some(
+                                "name it only where it is on: give this the same `when`, or write `try(…, null)`"
+                                    .into(),
+                            ),
+                        )
                     } else {
                         self.missing(
                             span,

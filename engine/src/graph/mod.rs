@@ -7,5 +7,5 @@ pub mod names;
 mod order;
 mod world;
 
-pub use build::{Files, Inputs, build};
+pub use build::{Files, Inputs, build, further};
 pub use model::*;

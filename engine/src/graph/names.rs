@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::model::Node;
 use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
-use crate::resource::{Facts, NameScope, Naming, Registry};
+use crate::resource::{Descriptor, Facts, NameScope, Naming, Registry};
 use crate::value::Value;
 
 /// The name of a resource whose block gives it none: stack, environment (unless it is the default one), modules, block
@@ -45,33 +45,53 @@ pub fn default_name(facts: &Facts, address: &Address, naming: &Naming) -> String
     format!("{}-{digest}{suffix}", head.trim_end_matches('-'))
 }
 
+/// What AWS tells resources of one type apart by.
+struct Identifier<'a> {
+    /// The property that says it, where one does.
+    property: Option<&'static str>,
+    /// Within which it is unique.
+    scope: String,
+    text: &'a str,
+    ignore_case: bool,
+}
+
+/// The name, or the identifier of a type that has no names; none where AWS makes it.
+fn identifier<'a>(node: &'a Node, descriptor: &Descriptor) -> Option<Identifier<'a>> {
+    let Some(naming) = descriptor.naming else {
+        let Value::String(text) = &node.physical_id else { return None };
+        return Some(Identifier { property: None, scope: node.region.clone(), text, ignore_case: false });
+    };
+    let Value::String(text) = node.resource.property(naming.property) else { return None };
+    let scope = match naming.scope {
+        NameScope::Partition | NameScope::Account => String::new(),
+        NameScope::Region => node.region.clone(),
+        NameScope::Parent(property) => node.resource.property(property).as_str()?.to_owned(),
+    };
+    Some(Identifier { property: Some(naming.property), scope, text, ignore_case: naming.ignore_case })
+}
+
 /// Finds resources of one type that would be one thing in AWS.
 pub fn unique(nodes: &BTreeMap<Address, Node>, registry: &dyn Registry, diagnostics: &mut Diagnostics) {
     let mut seen: BTreeMap<(String, String, String), &Address> = BTreeMap::new();
     for (address, node) in nodes {
-        let Some(naming) = registry.get(address.type_name.as_str()).and_then(|kind| kind.descriptor().naming) else {
-            continue;
-        };
-        let Value::String(name) = node.resource.property(naming.property) else { continue };
-        let scope = match naming.scope {
-            NameScope::Partition | NameScope::Account => String::new(),
-            NameScope::Region => node.region.clone(),
-            NameScope::Parent(property) => match node.resource.property(property) {
-                Value::String(parent) => parent.clone(),
-                _ => continue,
-            },
-        };
-        let folded = if naming.ignore_case { name.to_lowercase() } else { name.clone() };
+        let Some(descriptor) = registry.get(address.type_name.as_str()).map(|kind| kind.descriptor()) else { continue };
+        let Some(Identifier { property, scope, text, ignore_case }) = identifier(node, descriptor) else { continue };
+        let folded = if ignore_case { text.to_lowercase() } else { text.to_owned() };
         let Some(first) = seen.insert((address.type_name.to_string(), scope, folded), address) else { continue };
         let place = |address: &Address| {
-            nodes.get(address).and_then(|node| node.property_spans.get(naming.property).or(node.span.as_ref()).cloned())
+            let node = nodes.get(address)?;
+            property.and_then(|property| node.property_spans.get(property)).or(node.span.as_ref()).cloned()
         };
-        let mut diagnostic = Diagnostic::error("S3S-N1", format!("two {} have one name, {name}", address.type_name))
+        let (message, help) = match property {
+            Some(_) => (format!("two {} have one name, {text}", address.type_name), "give one of them another name"),
+            None => (format!("two {} are one thing in AWS, {text}", address.type_name), "take one of them out"),
+        };
+        let mut diagnostic = Diagnostic::error("S3S-N1", message)
             .at(place(address))
             .on(address)
             .label(place(first), format!("{first} has it too"))
-            .help("give one of them another name");
-        if naming.scope == NameScope::Partition {
+            .help(help);
+        if descriptor.naming.is_some_and(|naming| naming.scope == NameScope::Partition) {
             diagnostic = diagnostic
                 .note("In us-east-1 AWS would accept both, and each block would overwrite the other's settings.");
         }

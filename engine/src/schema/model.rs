@@ -199,6 +199,17 @@ impl Property {
     }
 }
 
+impl Property {
+    /// The first sentence of its documentation, in one line.
+    pub fn purpose(&self) -> Option<String> {
+        let paragraph = self.doc.split("\n\n").next().unwrap_or_default();
+        let line = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+        let end = line.find(". ").unwrap_or(line.len());
+        let sentence = line.get(..end)?.trim_end_matches('.');
+        (!sentence.is_empty()).then(|| sentence.to_owned())
+    }
+}
+
 impl Shape {
     /// Any text.
     pub fn string() -> Self {
@@ -224,9 +235,9 @@ impl Shape {
             Self::Choice(shapes) => shapes.iter().map(Shape::describe).collect::<Vec<_>>().join(" or "),
             Self::Reference(rules) => match (rules.types.as_slice(), &rules.literal) {
                 ([], None) => "the address of a resource".into(),
-                ([], Some(_)) => "the address of a resource or an ARN".into(),
+                ([], Some(pattern)) => format!("the address of a resource or {}", literal(pattern)),
                 (types, None) => format!("the address of {}", types.join(" or ")),
-                (types, Some(_)) => format!("the address of {} or a literal", types.join(" or ")),
+                (types, Some(pattern)) => format!("the address of {} or {}", types.join(" or "), literal(pattern)),
             },
             Self::Document => "a document in AWS's own words".into(),
         }
@@ -257,6 +268,11 @@ impl Shape {
     }
 }
 
+/// What a text is that is taken literally where a reference may stand.
+fn literal(pattern: &str) -> &'static str {
+    if pattern.starts_with("^arn") { "an ARN" } else { "a name" }
+}
+
 impl Schema {
     /// The property a path leads to, or the deepest one on the way (a path into a document).
     pub fn nearest<'a>(&'a self, path: &'a Path) -> Option<&'a Property> {
@@ -268,6 +284,13 @@ impl Schema {
         let first = path.head().and_then(|key| self.properties.get(key));
         let mut steps = path.0.iter().skip(1);
         std::iter::successors(first, move |property| steps.next().and_then(|step| property.shape.step(step)))
+    }
+
+    /// What the property at a path is for, in one sentence: where nothing better can be said, that helps to choose another
+    /// value.
+    pub fn purpose(&self, path: &Path) -> Option<String> {
+        let sentence = self.along(path).filter_map(|property| property.purpose()).last()?;
+        Some(format!("`{path}`: {sentence}"))
     }
 
     /// Whether a reference at `path` delays: every property on the way must.

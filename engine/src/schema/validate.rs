@@ -37,11 +37,28 @@ impl Problem {
         Self { severity: Severity::Warning, ..Self::new(code, path, message) }
     }
 
+    /// The same of a value that an expression gives: it is not quotes that it lacks, or has too many.
+    pub fn of_expression(self) -> Self {
+        let help = match self.help.as_deref() {
+            Some(QUOTE) => "make a string of it: ${tostring(…)}",
+            Some(UNQUOTE_BOOL) => "make a bool of it: ${tobool(…)}",
+            Some(UNQUOTE_NUMBER) => "make a number of it: ${tonumber(…)}",
+            Some(BRACKET) => "make a list of it: ${[…]}",
+            _ => return self,
+        };
+        self.help(help)
+    }
+
     /// The same, with the next step.
     pub fn help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
     }
 }
+
+const QUOTE: &str = "put quotes round it";
+const UNQUOTE_BOOL: &str = "take the quotes away";
+const UNQUOTE_NUMBER: &str = "take the quotes away: it is a number";
+const BRACKET: &str = "put brackets round it: […]";
 
 /// Everything wrong with a block's properties. Unknown values are taken to fit; they are checked again once known.
 pub fn validate(schema: &Schema, properties: &Value) -> Vec<Problem> {
@@ -57,7 +74,7 @@ pub fn validate_fields(fields: &IndexMap<String, Property>, value: &Value) -> Ve
 
 fn object(fields: &IndexMap<String, Property>, value: &Value, path: &Path, problems: &mut Vec<Problem>) {
     let Value::Map(map) = value else {
-        problems.push(Problem::new("S3S-V2", path, format!("expected a table, found {}", value.kind())));
+        problems.push(Problem::new("S3S-V2", path, format!("expected a table, found {}", found(value))));
         return;
     };
     for (key, value) in map {
@@ -71,9 +88,9 @@ fn object(fields: &IndexMap<String, Property>, value: &Value, path: &Path, probl
                 let before = problems.len();
                 check(&property.shape, value, &at, problems);
                 // Where nothing better can be said, what the property is for helps to choose another value.
-                let doc = first_sentence(&property.doc);
+                let doc = property.purpose();
                 for problem in problems.iter_mut().skip(before).filter(|problem| problem.help.is_none()) {
-                    problem.help = doc.map(|doc| format!("`{key}`: {doc}"));
+                    problem.help = doc.as_ref().map(|doc| format!("`{key}`: {doc}"));
                 }
             }
             Some(_) => {}
@@ -84,23 +101,20 @@ fn object(fields: &IndexMap<String, Property>, value: &Value, path: &Path, probl
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("it takes {}", known.collect::<Vec<_>>().join(", ")),
                 };
-                problems.push(Problem::new("S3S-V1", &at, format!("there is no property `{key}` here")).help(help));
+                problems.push(
+                    Problem::new("S3S-V1", &at, format!("there is no property `{}` here", short(key))).help(help),
+                );
             }
         }
     }
     for (name, property) in fields {
         if property.required && map.get(name).is_none_or(Value::is_null) {
+            let what = property.purpose().unwrap_or_else(|| property.shape.describe());
             problems.push(
-                Problem::new("S3S-V3", path, format!("`{name}` is missing"))
-                    .help(format!("add `{name} = …`: {}", property.shape.describe())),
+                Problem::new("S3S-V3", path, format!("`{name}` is missing")).help(format!("add `{name} = …`: {what}")),
             );
         }
     }
-}
-
-fn first_sentence(doc: &str) -> Option<&str> {
-    let end = doc.find(". ").or_else(|| doc.find('\n')).unwrap_or(doc.len());
-    doc.get(..end).map(|sentence| sentence.trim_end_matches('.')).filter(|sentence| !sentence.is_empty())
 }
 
 /// Checks one value against one shape.
@@ -119,7 +133,7 @@ pub fn check(shape: &Shape, value: &Value, path: &Path, problems: &mut Vec<Probl
     }
     let mismatch = || Problem {
         help: quotes(shape, value).map(str::to_owned),
-        ..Problem::new("S3S-V2", path, format!("expected {}, found {}", shape.describe(), value.kind()))
+        ..Problem::new("S3S-V2", path, format!("expected {}, found {}", shape.describe(), found(value)))
     };
     match (shape, value) {
         (Shape::String(rules), Value::String(text)) => string(rules, text, path, problems),
@@ -139,7 +153,11 @@ pub fn check(shape: &Shape, value: &Value, path: &Path, problems: &mut Vec<Probl
                     (None, Some(max)) => format!("{max} or less"),
                     (None, None) => String::new(),
                 };
-                problems.push(Problem::new("S3S-V4", path, format!("{number} is out of range: it must be {range}")));
+                let shown = match value {
+                    Value::Integer(number) => number.to_string(),
+                    _ => number.to_string(),
+                };
+                problems.push(Problem::new("S3S-V4", path, format!("{shown} is out of range: it must be {range}")));
             }
         }
         (Shape::List(items) | Shape::Set(items), Value::List(list)) => {
@@ -152,10 +170,15 @@ pub fn check(shape: &Shape, value: &Value, path: &Path, problems: &mut Vec<Probl
             for (key, item) in map {
                 let at = path.key(key);
                 if key_pattern.as_deref().is_some_and(|pattern| !matches(pattern, key)) {
-                    problems.push(Problem::new("S3S-V5", &at, format!("`{key}` is not allowed as a key here")));
+                    let pattern = key_pattern.as_deref().unwrap_or_default();
+                    let message = format!("`{}` is not allowed as a key here: it does not match {pattern}", short(key));
+                    problems.push(Problem::new("S3S-V5", &at, message).help("choose another key"));
                 }
                 if let Some(prefix) = reserved.iter().find(|prefix| starts_with(key, prefix)) {
-                    problems.push(Problem::new("S3S-V5", &at, format!("keys that begin with `{prefix}` are reserved")));
+                    problems.push(
+                        Problem::new("S3S-V5", &at, format!("keys that begin with `{prefix}` are reserved"))
+                            .help("choose another key"),
+                    );
                 }
                 if !item.is_null() {
                     check(&inner.shape, item, &at, problems);
@@ -180,21 +203,36 @@ pub fn check(shape: &Shape, value: &Value, path: &Path, problems: &mut Vec<Probl
         (Shape::Reference(rules), Value::String(text)) => match &rules.literal {
             Some(pattern) if matches(pattern, text) => {}
             _ => problems.push(
-                Problem::new("S3S-V6", path, format!("expected {}, found \"{text}\"", shape.describe()))
-                    .help("write a bare address, such as \"s3.bucket.data\", without ${}"),
+                Problem::new("S3S-V6", path, format!("expected {}, found \"{}\"", shape.describe(), short(text)))
+                    .help(reference_help(rules)),
             ),
         },
         _ => problems.push(mismatch()),
     }
 }
 
+/// What a value is, in the words of the file.
+fn found(value: &Value) -> &'static str {
+    match value {
+        Value::Map(_) => "a table",
+        Value::Float(_) => "a fraction",
+        other => other.kind(),
+    }
+}
+
 /// What to do about quotes, where they are all that is wrong.
 fn quotes(shape: &Shape, value: &Value) -> Option<&'static str> {
     match (shape, value) {
-        (Shape::String(_), Value::Integer(_) | Value::Float(_) | Value::Bool(_)) => Some("put quotes round it"),
-        (Shape::Bool, Value::String(text)) if matches!(text.as_str(), "true" | "false") => Some("take the quotes away"),
-        (Shape::Number { .. }, Value::String(text)) if text.parse::<f64>().is_ok() => Some("take the quotes away"),
-        (Shape::List(_) | Shape::Set(_), Value::String(_)) => Some("put brackets round it: [\"…\"]"),
+        (Shape::String(rules), Value::Integer(_) | Value::Float(_) | Value::Bool(_)) if rules.allowed.is_empty() => {
+            Some(QUOTE)
+        }
+        (Shape::Bool, Value::String(text)) if matches!(text.as_str(), "true" | "false") => Some(UNQUOTE_BOOL),
+        (Shape::Bool, Value::String(_) | Value::Integer(_)) => Some("write true or false, without quotes"),
+        (Shape::Number { .. }, Value::String(text)) if text.parse::<f64>().is_ok() => Some(UNQUOTE_NUMBER),
+        (Shape::List(_) | Shape::Set(_), Value::String(_) | Value::Map(_)) => Some(BRACKET),
+        (Shape::Number { .. }, Value::String(_)) => Some("write a number, without quotes"),
+        (Shape::String(_), Value::List(_) | Value::Map(_)) => Some("write one text, in quotes"),
+        (Shape::Choice(shapes), value) => shapes.iter().find_map(|shape| quotes(shape, value)),
         _ => None,
     }
 }
@@ -216,17 +254,24 @@ fn takes(shape: &Shape, value: &Value) -> bool {
 fn string(rules: &StringRules, text: &str, path: &Path, problems: &mut Vec<Problem>) {
     if !rules.allowed.is_empty() && !rules.allowed.iter().any(|word| word == text) {
         let near = did_you_mean(text, rules.allowed.iter().map(String::as_str));
-        let mut problem =
-            Problem::new("S3S-V7", path, format!("\"{text}\" is not {}", Shape::String(rules.clone()).describe()));
+        let mut problem = Problem::new(
+            "S3S-V7",
+            path,
+            format!("\"{}\" is not {}", short(text), Shape::String(rules.clone()).describe()),
+        );
         problem.help = near.map(|near| format!("did you mean \"{near}\"?"));
         problems.push(problem);
         return;
     }
+    let before = problems.len();
     count(text.chars().count(), rules.min, rules.max, "character", path, problems);
     if let Some(pattern) = &rules.pattern
+        && problems.len() == before
         && !matches(pattern, text)
     {
-        problems.push(Problem::new("S3S-V8", path, format!("\"{text}\" does not match {pattern}")));
+        let what =
+            if text.is_empty() { "it is empty, and must".into() } else { format!("\"{}\" does not", short(text)) };
+        problems.push(Problem::new("S3S-V8", path, format!("{what} match {pattern}")));
     }
 }
 
@@ -249,6 +294,25 @@ fn count(length: usize, min: Option<usize>, max: Option<usize>, what: &str, path
             path,
             format!("it has {length} {}, and may have at most {max}", plural(length)),
         ));
+    }
+}
+
+/// The beginning of a text that a message quotes.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// How a reference is written.
+fn reference_help(rules: &ReferenceRules) -> String {
+    let example = format!("{}.NAME", rules.types.first().map_or("s3.bucket", String::as_str));
+    match &rules.literal {
+        None => format!("write the bare address of a block, \"{example}\", without ${{}}"),
+        Some(pattern) => {
+            format!("write the bare address of a block, \"{example}\", or a text that matches {pattern}")
+        }
     }
 }
 

@@ -18,6 +18,8 @@ pub(super) struct Draft {
 /// What was read.
 #[derive(Debug)]
 pub(super) enum DraftKind {
+    /// No value of the stack language; why was told.
+    Broken,
     Bool(bool),
     Integer(i64),
     Float(f64),
@@ -126,6 +128,7 @@ pub(super) fn descend<'t>(
 /// A draft as a value; expressions in it are text.
 pub(super) fn plain(draft: Draft) -> Value {
     match draft.kind {
+        DraftKind::Broken => Value::Null,
         DraftKind::Bool(value) => Value::Bool(value),
         DraftKind::Integer(value) => Value::Integer(value),
         DraftKind::Float(value) => Value::Float(value),

@@ -1,10 +1,12 @@
 //! Nodes to values.
 
+use std::collections::BTreeMap;
+
 use super::model::{Node, NodeKind, Table};
 use crate::address::{Address, Path, Step};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::expression::{Budget, Scope};
-use crate::value::{Map, Value};
+use crate::value::{Map, Unknown, Value};
 
 /// The scope for the texts at a path: so that whoever evaluates knows which property named what, and can keep an edge
 /// with it. It is asked once for each text that has an expression in it.
@@ -61,7 +63,7 @@ impl Evaluation<'_, '_> {
             NodeKind::Bool(value) => Value::Bool(*value),
             NodeKind::Integer(value) => Value::Integer(*value),
             NodeKind::Float(value) => Value::Float(*value),
-            NodeKind::Broken => Value::Null,
+            NodeKind::Broken => broken(),
             NodeKind::Text(template) => match template.literal() {
                 Some(text) => Value::String(text.to_owned()),
                 None => {
@@ -114,6 +116,22 @@ impl Evaluation<'_, '_> {
             map.insert(key, value);
         }
         map
+    }
+}
+
+/// What stands for a value that could not be had, which was told.
+pub fn broken() -> Value {
+    Value::Unknown(Unknown::Expression { source: String::new(), scope: BTreeMap::new() })
+}
+
+/// Whether a value is [`broken`], or could not be had because something that it is made from is.
+pub fn is_broken(value: &Value) -> bool {
+    match value {
+        Value::Unknown(Unknown::Expression { source, scope }) => source.is_empty() || scope.values().any(is_broken),
+        Value::List(list) => list.iter().any(is_broken),
+        Value::Map(map) => map.values().any(is_broken),
+        Value::Secret(secret) => is_broken(secret.expose()),
+        _ => false,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::model::Stack;
+use super::owner::name_owners;
 use super::{MAX_DIAGNOSTICS, parse, sections, static_check};
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, Span};
 use crate::resource::Registry;
@@ -42,6 +43,7 @@ pub fn load(files: &[Arc<SourceFile>], types: &dyn Types) -> (Option<Stack>, Dia
             diagnostics.push(diagnostic.help("begin stack.toml with [stack] and `name = \"…\"`"));
         }
         static_check::check(&mut stack, &headers, types, &mut diagnostics);
+        name_owners(&stack, &mut diagnostics);
         stack
     });
     let place = |diagnostic: &Diagnostic| {
@@ -49,10 +51,6 @@ pub fn load(files: &[Arc<SourceFile>], types: &dyn Types) -> (Option<Stack>, Dia
         Some((files.iter().position(|file| Arc::ptr_eq(file, &span.file)), span.start))
     };
     diagnostics.0.sort_by_cached_key(place);
-    let more = diagnostics.0.len().saturating_sub(MAX_DIAGNOSTICS);
-    if more > 0 {
-        diagnostics.0.truncate(MAX_DIAGNOSTICS);
-        diagnostics.push(Diagnostic::error("S3S-P2", format!("there are {more} more errors")));
-    }
+    diagnostics.limit(MAX_DIAGNOSTICS, 0);
     (stack, diagnostics)
 }

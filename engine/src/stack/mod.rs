@@ -35,6 +35,7 @@ mod evaluate;
 mod load;
 pub mod model;
 mod names;
+mod owner;
 mod parse;
 mod problems;
 mod references;
@@ -49,11 +50,12 @@ pub mod variables;
 #[cfg(test)]
 mod tests;
 
-pub use evaluate::{ScopeAt, evaluate, evaluate_at, evaluate_table};
+pub use evaluate::{ScopeAt, broken, evaluate, evaluate_at, evaluate_table, is_broken};
 pub use load::{Types, load};
 pub use model::*;
+pub use owner::name_owners;
 pub use sections::check_setting;
 pub use syntax::{MAX_BYTES, MAX_DEPTH, MAX_VALUES};
 
 /// Most diagnostics that one reading of a stack gives; nobody reads more, and making each costs.
-const MAX_DIAGNOSTICS: usize = 200;
+pub const MAX_DIAGNOSTICS: usize = 200;

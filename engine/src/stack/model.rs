@@ -30,7 +30,8 @@ pub enum NodeKind {
     List(Vec<Node>),
     /// A table.
     Table(Table),
-    /// A text whose expressions could not be parsed; that was told, and nothing evaluates a stack with errors.
+    /// What could not be read, such as a text whose expressions could not be parsed. That was told; it evaluates to an
+    /// unknown, so that it causes no more.
     Broken,
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Parsed {
     pub headers: Vec<Span>,
 }
 
-/// Reads and merges files; `None` when one of them is no TOML. All syntax errors of all files are told.
+/// Reads and merges files; `None` when one of them is no TOML or breaks a bound. All errors of all files are told.
 pub(super) fn parse(files: &[Arc<SourceFile>], diagnostics: &mut Diagnostics) -> Option<Parsed> {
     let mut budget = Budget::default();
     let documents: Vec<_> = files
@@ -98,6 +98,7 @@ fn table(file: &Arc<SourceFile>, draft: DraftTable, diagnostics: &mut Diagnostic
 fn node(file: &Arc<SourceFile>, draft: Draft, diagnostics: &mut Diagnostics) -> Node {
     let span = Span { file: file.clone(), start: draft.range.start, end: draft.range.end };
     let kind = match draft.kind {
+        DraftKind::Broken => NodeKind::Broken,
         DraftKind::Bool(value) => NodeKind::Bool(value),
         DraftKind::Integer(value) => NodeKind::Integer(value),
         DraftKind::Float(value) => NodeKind::Float(value),

@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 
 use super::model::{Node, Table, key_place, nearest};
+use super::sections::SETTINGS;
 use super::{MAX_DIAGNOSTICS, reserved, sketch};
 use crate::address::{Address, Path, Step};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
@@ -46,6 +47,9 @@ impl Site<'_> {
         let place = key.or(value).unwrap_or(self.span).clone();
         if let Some(misplaced) = self.misplaced(&problem) {
             return misplaced.at(place);
+        }
+        if let Some(setting) = self.setting(&problem) {
+            return self.about(setting.at(place), &problem.path);
         }
         let diagnostic = Diagnostic { severity: problem.severity, ..Diagnostic::error(problem.code, problem.message) };
         let diagnostic = self.about(diagnostic.at(place), &problem.path);
@@ -99,6 +103,18 @@ impl Site<'_> {
         Some(match self.address {
             Some(address) => diagnostic.on(address),
             None => diagnostic,
+        })
+    }
+
+    /// A key of `[stack]` under the header of a block.
+    fn setting(&self, problem: &Problem) -> Option<Diagnostic> {
+        let Some(Step::Key(key)) = problem.path.0.last() else { return None };
+        let unknown = problem.code == "S3S-V1" && !self.fields.contains_key(key);
+        let is_setting = self.address.is_some() && SETTINGS.contains(&key.as_str());
+        (unknown && is_setting).then(|| {
+            let message = format!("`{key}` belongs to [stack] but stands in {}", self.name);
+            let note = "in TOML every key belongs to the header above it";
+            Diagnostic::error("S3S-P9", message).note(note).help("move it under [stack]")
         })
     }
 

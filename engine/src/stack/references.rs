@@ -9,8 +9,8 @@ use super::load::Types;
 use super::model::*;
 use super::reserved::object_fields;
 use super::sections::later;
-use crate::address::{Address, Parts, Path, Step};
-use crate::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
+use crate::address::{Address, Path, Step};
+use crate::diagnostic::{Diagnostic, Diagnostics, Span, address_meant, did_you_mean};
 use crate::expression::{Origin, Template, Traversal};
 use crate::schema::validate::{self, Problem};
 use crate::schema::{ReferenceRules, Schema, Shape};
@@ -113,12 +113,31 @@ impl<'a> Names<'a> {
             (root, _) => {
                 let known = ROOTS.iter().copied().chain(self.services.iter().map(String::as_str));
                 let help = match did_you_mean(root, known) {
-                    Some(near) => format!("did you mean `{near}`?"),
                     None if self.variables.contains_key(root) => format!("a variable is named `var.{root}`"),
-                    None => "there are var, env, stack, aws, self and the addresses of resources".to_owned(),
+                    None => self.called_here(root),
+                    Some(near) => format!("did you mean `{near}`?"),
                 };
                 Some(Diagnostic::error("S3S-R1", format!("there is nothing named `{root}`")).help(help))
             }
+        }
+    }
+
+    /// What a name that other tools have is called here.
+    fn called_here(&self, root: &str) -> String {
+        let address = root.strip_prefix("aws_").and_then(|rest| {
+            self.types.names().into_iter().find(|name| rest == name.replace('.', "_")).map(str::to_owned)
+        });
+        match (root, address) {
+            (_, Some(type_name)) => format!("write {type_name}.NAME"),
+            ("local" | "locals", _) => {
+                "write a value that is used more than once under [var], and `var.NAME` here".into()
+            }
+            ("terraform" | "workspace", _) => "the environment's name is `env`".into(),
+            ("data", _) => {
+                "account, region and partition are `aws.account_id`, `aws.region` and `aws.partition`".into()
+            }
+            ("path", _) => "paths are relative to the stack's folder as they are".into(),
+            _ => "there are var, env, stack, aws, self and the addresses of resources".into(),
         }
     }
 
@@ -157,7 +176,7 @@ impl<'a> Names<'a> {
         let Some(schema) = self.types.schema(&type_name) else {
             let help = match did_you_mean(&type_name, self.types.names()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => "`s3stack explain` lists the types there are".to_owned(),
+                None => format!("there are {}", self.types.names().join(", ")),
             };
             return Some(Diagnostic::error("S3S-R1", format!("there is no resource type {type_name}")).help(help));
         };
@@ -171,13 +190,7 @@ impl<'a> Names<'a> {
     /// Says that a block is not there.
     pub fn no_block(&self, address: &Address) -> Diagnostic {
         let written = address.to_string();
-        let known: Vec<String> = self.blocks.keys().map(Address::to_string).collect();
-        // Of equal distance, one of the same type is likelier to be meant.
-        let same_type =
-            self.blocks.keys().filter(|one| one.type_name == address.type_name).map(|one| one.name.as_str());
-        let near = did_you_mean(&address.name, same_type)
-            .map(|name| Address::new(Parts { name: name.to_owned(), ..Parts::clone(address) }).to_string())
-            .or_else(|| did_you_mean(&written, known.iter().map(String::as_str)).map(str::to_owned));
+        let near = address_meant(address, self.blocks.keys());
         let help = match near {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("add [{written}], or name another"),
@@ -194,10 +207,10 @@ fn one_of(root: &str, name: Option<&str>, known: &[&str]) -> Option<Diagnostic> 
             let near = name.and_then(|name| did_you_mean(name, known.iter().copied()));
             let help = match near {
                 Some(near) => format!("did you mean `{root}.{near}`?"),
-                None => format!(
-                    "there are {}",
-                    known.iter().map(|name| format!("`{root}.{name}`")).collect::<Vec<_>>().join(", ")
-                ),
+                None => {
+                    let all: Vec<String> = known.iter().map(|name| format!("`{root}.{name}`")).collect();
+                    format!("there {} {}", if all.len() == 1 { "is" } else { "are" }, all.join(", "))
+                }
             };
             Some(Diagnostic::error("S3S-R1", format!("there is no `{written}`")).help(help))
         }

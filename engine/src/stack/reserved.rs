@@ -60,8 +60,10 @@ pub(super) fn take(
     let mut told = Diagnostics::default();
     let mut reader = Reader { address, diagnostics: &mut told };
     let mut reserved = Reserved {
-        depends_on: reader.addresses(taken.get("depends_on").map(|entry| &entry.node)),
-        moved_from: reader.addresses(taken.get("moved_from").map(|entry| &entry.node)),
+        depends_on: reader
+            .addresses(taken.get("depends_on").map(|entry| &entry.node), "the address of a block of this stack"),
+        moved_from: reader
+            .addresses(taken.get("moved_from").map(|entry| &entry.node), "the address that this block had before"),
         ignore_changes: reader.paths(taken.get("ignore_changes").map(|entry| &entry.node), schema),
         allow: reader.allow(taken.get("allow").map(|entry| &entry.node)),
         ..Reserved::default()
@@ -109,7 +111,7 @@ impl Reader<'_> {
         texts
     }
 
-    fn addresses(&mut self, node: Option<&Node>) -> Vec<(Address, Span)> {
+    fn addresses(&mut self, node: Option<&Node>, what: &str) -> Vec<(Address, Span)> {
         let mut addresses = Vec::new();
         for (text, span) in self.texts(node) {
             match text.parse::<Address>() {
@@ -117,7 +119,7 @@ impl Reader<'_> {
                     self.refuse("a block cannot name itself here".into(), span, "take it out");
                 }
                 Ok(address) => addresses.push((address, span.clone())),
-                Err(error) => self.refuse(error.to_string(), span, "write the address of a block of this stack"),
+                Err(error) => self.refuse(error.to_string(), span, format!("write {what}, such as \"s3.bucket.data\"")),
             }
         }
         addresses
@@ -158,7 +160,7 @@ impl Reader<'_> {
             match entry.node.literal() {
                 _ if !is_code => {
                     let message = format!("`{code}` is not the code of a finding");
-                    self.refuse(message, &entry.key_span, "write it as `check` shows it, such as S3S-T10");
+                    self.refuse(message, &entry.key_span, "write it as it is shown in brackets, such as S3S-T10");
                 }
                 Some(reason) if !reason.trim().is_empty() => {
                     allowed.push((code.clone(), reason.to_owned(), entry.key_span.clone()));

@@ -81,13 +81,44 @@ fn tags() -> Shape {
     Shape::Map { value: Box::new(Property::new(text(None))), key_pattern, reserved, max: Some(48) }
 }
 
+/// Any text but the empty one.
+fn some_text() -> Shape {
+    Shape::String(StringRules { min: Some(1), ..StringRules::default() })
+}
+
+/// The name is part of others, and with the environment's the value of a tag.
+fn stack_name() -> Shape {
+    Shape::String(StringRules { pattern: Some("^[a-z][a-z0-9-]*$".into()), max: Some(64), ..StringRules::default() })
+}
+
 fn any_number() -> Shape {
     Shape::Number { integer: false, min: None, max: None }
 }
 
 fn fields<const N: usize>(list: [(&str, Shape); N], required: &[&str]) -> IndexMap<String, Property> {
-    let property = |name: &str, shape| Property { required: required.contains(&name), ..Property::new(shape) };
+    let property = |name: &str, shape| Property {
+        required: required.contains(&name),
+        doc: purpose(name).into(),
+        ..Property::new(shape)
+    };
     list.into_iter().map(|(name, shape)| (name.to_owned(), property(name, shape))).collect()
+}
+
+/// What a key of a section is for, where its name does not say how it is written.
+fn purpose(key: &str) -> &'static str {
+    match key {
+        "name" => "Lower-case letters, digits and hyphens, a letter first, at most 64",
+        "region" => "A region of AWS, such as \"us-east-1\"",
+        "account_id" => "The twelve digits of an account, as a text",
+        "requires" => "The versions of s3stack that may read this, such as \">=0.1\"",
+        "tags" => "Tags for everything that can carry them, such as { Project = \"x\" }",
+        "bucket" => "The name of the bucket that holds the state",
+        "key" => "Where in the bucket the state is; without it the stack's name",
+        "profile" => "The profile that may use the bucket; without it the one of the stack",
+        "path" => "The folder of the state; without it .s3stack/state",
+        "allowed" => "The only values that it may have, as a list",
+        _ => "",
+    }
 }
 
 const REGION: &str = "^[a-z]{2,}(-[a-z]+)+-[0-9]+$";
@@ -97,7 +128,7 @@ const ACCOUNT_ID: &str = "^[0-9]{12}$";
 fn settings_fields() -> IndexMap<String, Property> {
     fields(
         [
-            ("name", text(Some("^[a-z][a-z0-9-]*$"))),
+            ("name", stack_name()),
             ("region", text(Some(REGION))),
             ("tags", tags()),
             ("requires", text(Some("^[<>=^~*0-9]"))),
@@ -199,14 +230,14 @@ impl Section<'_> {
             let known = match kind.as_str() {
                 "s3" => fields(
                     [
-                        ("bucket", text(None)),
-                        ("key", text(None)),
+                        ("bucket", text(Some("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"))),
+                        ("key", some_text()),
                         ("region", text(Some(REGION))),
-                        ("profile", text(None)),
+                        ("profile", some_text()),
                     ],
                     &["bucket"],
                 ),
-                "file" => fields([("path", text(None))], &[]),
+                "file" => fields([("path", some_text())], &[]),
                 _ => {
                     let diagnostic = Diagnostic::error("S3S-P6", format!("there is no backend `{kind}`"));
                     self.diagnostics

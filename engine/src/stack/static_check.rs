@@ -1,5 +1,7 @@
 //! Everything that can be said of a stack before an expression is evaluated.
 
+use std::collections::BTreeMap;
+
 use super::load::Types;
 use super::model::*;
 use super::problems::Site;
@@ -39,6 +41,7 @@ pub(super) fn check(stack: &mut Stack, headers: &[Span], types: &dyn Types, diag
     for (place, node) in stack.outputs.values().map(|output| (Place::Output, &output.value)) {
         texts(node, place, &names, diagnostics);
     }
+    let mut moved = BTreeMap::new();
     for block in stack.blocks.values() {
         let Some(schema) = types.schema(block.address.type_name.as_str()) else { continue };
         let place = Place::Block(&block.address, schema);
@@ -53,11 +56,23 @@ pub(super) fn check(stack: &mut Stack, headers: &[Span], types: &dyn Types, diag
             }
         }
         for (address, span) in &reserved.moved_from {
-            if let Some(other) = stack.blocks.get(&address.block()) {
+            let wrong = |message: String| Diagnostic::error("S3S-P8", message).at(span.clone()).on(&block.address);
+            let block_of = stack.blocks.get(&address.block());
+            if let Some(other) = block_of {
                 let message = format!("{address} cannot be where this comes from: it is still in the stack");
-                let diagnostic = Diagnostic::error("S3S-P8", message).at(span.clone()).on(&block.address);
-                let diagnostic = diagnostic.label(Some(other.span.clone()), "here");
+                let diagnostic = wrong(message).label(Some(other.span.clone()), "here");
                 diagnostics.push(diagnostic.help("rename the block, or take `moved_from` out"));
+            } else if address.type_name != block.address.type_name {
+                let message = format!("{} cannot come from {address}, which is of another type", block.address);
+                diagnostics.push(wrong(message).help("write the address that this block had before, or take it out"));
+            }
+            match moved.insert(address, (&block.address, span)) {
+                Some((first, place)) if *first != block.address => diagnostics.push(
+                    wrong(format!("{address} cannot have become both {first} and this"))
+                        .label(Some(place.clone()), "the first")
+                        .help("leave it with the one that it became"),
+                ),
+                _ => {}
             }
         }
     }

@@ -36,7 +36,8 @@ impl Default for Budget {
     }
 }
 
-/// Reads a file; `None` when there was a syntax error, of which all are in the diagnostics.
+/// Reads a file; all that is wrong is in the diagnostics. `None` when there is a syntax error or a bound is broken, since
+/// nobody knows then what the rest means. Values that are none and keys that are there twice hinder no further check.
 pub(super) fn read(file: &Arc<SourceFile>, budget: &mut Budget, diagnostics: &mut Diagnostics) -> Option<Document> {
     let tokens = tokens(file, diagnostics)?;
     let source = Source::new(&file.text);
@@ -45,10 +46,10 @@ pub(super) fn read(file: &Arc<SourceFile>, budget: &mut Budget, diagnostics: &mu
     parse_document(&tokens, &mut reader, &mut errors);
     drop(tokens);
     reader.finish_header();
-    let clean = errors.found.0.is_empty() && reader.errors.found.0.is_empty();
+    let whole = errors.found.0.is_empty() && !reader.too_deep && !reader.full && !reader.lost;
     let document = Document { root: reader.root, headers: reader.headers };
     errors.report(reader.errors, diagnostics);
-    clean.then_some(document)
+    whole.then_some(document)
 }
 
 /// Reads one TOML value, such as the text of `--var`.
@@ -105,6 +106,11 @@ impl<'a> Errors<'a> {
         }
     }
 
+    /// How many there were.
+    fn count(&self) -> usize {
+        self.found.0.len() + self.more
+    }
+
     /// Tells these and those, in the order of the file.
     fn report(self, other: Errors<'_>, diagnostics: &mut Diagnostics) {
         let file = self.file;
@@ -115,6 +121,10 @@ impl<'a> Errors<'a> {
         all.truncate(MAX_ERRORS);
         // One slip makes the parser stumble several times at one place; the first report is the one that says why.
         all.dedup_by_key(|one| one.span.as_ref().map(|span| span.start));
+        // What makes no sense as a line is told once, not sign by sign.
+        all.dedup_by(|later, first| {
+            (later.message == first.message || later.message == "key with no value") && same_line(later, first)
+        });
         diagnostics.0.extend(all);
         if more > 0 {
             let end = file.text.len();
@@ -123,6 +133,12 @@ impl<'a> Errors<'a> {
             diagnostics.push(Diagnostic::error("S3S-P1", message).at(span));
         }
     }
+}
+
+fn same_line(later: &Diagnostic, first: &Diagnostic) -> bool {
+    let (Some(later), Some(first)) = (&later.span, &first.span) else { return false };
+    let between = first.file.text.get(first.start..later.start);
+    between.is_some_and(|text| !text.contains('\n'))
 }
 
 impl ErrorSink for Errors<'_> {
@@ -163,6 +179,8 @@ struct Reader<'a, 'i> {
     depth: usize,
     too_deep: bool,
     full: bool,
+    /// Whether a string of several lines was not closed, so that the rest of the file went into it.
+    lost: bool,
     /// Whether the header was refused, so that its keys would only be refused again.
     skip: bool,
     /// Whether a value stands alone, without document round it.
@@ -189,6 +207,7 @@ impl<'a, 'i> Reader<'a, 'i> {
             depth: 0,
             too_deep: false,
             full: false,
+            lost: false,
             skip: false,
             bare_value: false,
             value: None,
@@ -350,12 +369,13 @@ impl<'a, 'i> Reader<'a, 'i> {
         self.count_more(made, &last.range);
     }
 
-    fn scalar_value(&mut self, range: Range<usize>, encoding: Option<Encoding>, error: &mut dyn ErrorSink) -> Draft {
+    fn scalar_value(&mut self, range: Range<usize>, encoding: Option<Encoding>) -> Draft {
         let span = toml_parser::Span::new_unchecked(range.start, range.end);
         let raw =
             toml_parser::Raw::new_unchecked(self.source.input().get(range.clone()).unwrap_or_default(), encoding, span);
         let mut text = String::new();
-        let kind = match raw.decode_scalar(&mut text, error) {
+        let before = self.errors.count();
+        let kind = match raw.decode_scalar(&mut text, &mut self.errors) {
             ScalarKind::String => DraftKind::Text(text),
             ScalarKind::Boolean(value) => DraftKind::Bool(value),
             ScalarKind::Integer(radix) => DraftKind::Integer(self.integer(&text, radix.value(), &range)),
@@ -367,10 +387,15 @@ impl<'a, 'i> Reader<'a, 'i> {
                         .at(at)
                         .help("write it as a string, in quotes")
                 });
-                DraftKind::Text(text)
+                DraftKind::Broken
             }
         };
-        Draft { range, kind }
+        if self.errors.count() == before {
+            return Draft { range, kind };
+        }
+        let lines = matches!(encoding, Some(Encoding::MlBasicString | Encoding::MlLiteralString));
+        self.lost |= lines && range.end >= self.file.text.len();
+        Draft { range, kind: DraftKind::Broken }
     }
 
     fn integer(&mut self, text: &str, radix: u32, range: &Range<usize>) -> i64 {
@@ -494,7 +519,7 @@ impl EventReceiver for Reader<'_, '_> {
         }
     }
 
-    fn scalar(&mut self, span: toml_parser::Span, encoding: Option<Encoding>, error: &mut dyn ErrorSink) {
+    fn scalar(&mut self, span: toml_parser::Span, encoding: Option<Encoding>, _: &mut dyn ErrorSink) {
         if self.refused > 0 {
             return;
         }
@@ -503,7 +528,7 @@ impl EventReceiver for Reader<'_, '_> {
             self.skip_value();
             return;
         }
-        let value = self.scalar_value(range, encoding, error);
+        let value = self.scalar_value(range, encoding);
         self.put(value);
     }
 

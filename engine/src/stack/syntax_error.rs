@@ -4,37 +4,120 @@ use std::sync::Arc;
 
 use toml_parser::{Expected, ParseError};
 
-use crate::diagnostic::{Diagnostic, SourceFile, Span};
+use crate::diagnostic::{Diagnostic, SourceFile, Span, did_you_mean};
 
 /// The parser's error at its place, with the next step.
 pub(super) fn diagnostic(file: &Arc<SourceFile>, error: &ParseError) -> Diagnostic {
     let span = |span: toml_parser::Span| Span { file: file.clone(), start: span.start(), end: span.end() };
     let place = error.unexpected().or(error.context()).unwrap_or_default();
     let found = file.text.get(place.start()..place.end()).unwrap_or_default();
-    let (message, help) = match error.description() {
-        "string values must be quoted" if found.is_empty() => ("a value is missing", "write it after `=`"),
-        // `[1 2]` is one word to the parser.
-        "string values must be quoted" if found.contains(' ') => {
-            ("string values must be quoted", "put quotes round the text, or `,` between two values")
-        }
-        "string values must be quoted" => ("string values must be quoted", "put quotes round the text: \"…\""),
-        "invalid basic string" | "invalid literal string" if expects_quote(error) => {
-            ("the string is not closed", "end it with the quote it began with, on the same line")
-        }
-        "invalid multi-line basic string" | "invalid multi-line literal string" if expects_quote(error) => {
-            ("the string is not closed", "end it with the three quotes it began with")
-        }
-        description => (description, ""),
-    };
-    let mut diagnostic = Diagnostic::error("S3S-P1", message.to_owned()).at(span(place));
+    let next = file.text.get(place.start()..).and_then(|rest| rest.chars().next());
+    let (message, help) = words(error, found, next, line(&file.text, place.start()));
+    let mut diagnostic = Diagnostic::error("S3S-P1", message).at(span(place)).help(help);
     if let Some(context) = error.context().filter(|context| error.unexpected().is_some_and(|at| at != *context)) {
         diagnostic = diagnostic.label(Some(span(context)), "");
     }
-    match (help, self::help(error)) {
-        ("", None) => diagnostic,
-        ("", Some(help)) => diagnostic.help(help),
-        (help, _) => diagnostic.help(help),
+    diagnostic
+}
+
+/// What is wrong and what to do about it: the parser names the rule that was broken, people broke it by some habit.
+fn words(error: &ParseError, found: &str, next: Option<char>, line: &str) -> (String, String) {
+    let said = |message: &str, help: &str| (message.to_owned(), help.to_owned());
+    let description = error.description();
+    if let Some(c) = found.chars().next().filter(|c| is_invisible(*c)) {
+        return (
+            format!("there is an invisible character here, U+{:04X}", u32::from(c)),
+            "delete it: it often comes along with text that is copied from elsewhere".into(),
+        );
     }
+    let in_string = description.contains("basic string") || description.contains("literal string");
+    if let Some(c) = next.filter(|c| in_string && c.is_control() && !matches!(c, '\n' | '\r')) {
+        return (
+            format!("a string cannot hold the control character U+{:04X} as it is", u32::from(c)),
+            format!("take it out, or write it as \\u{:04X} in double quotes", u32::from(c)),
+        );
+    }
+    match description {
+        "string values must be quoted" if found.is_empty() => said("a value is missing", "write it after `=`"),
+        // `[1 2]` is one word to the parser.
+        "string values must be quoted" if found.contains(' ') => {
+            said(description, "put quotes round the text, or `,` between two values")
+        }
+        "string values must be quoted" | "invalid boolean" | "invalid float" if begins_with_letter(found) => {
+            word(found)
+        }
+        "string values must be quoted" => said(description, "put quotes round the text: \"…\""),
+        "invalid basic string" | "invalid literal string" if expects_quote(error) => {
+            said("the string is not closed", "end it with the quote it began with, on the same line")
+        }
+        "invalid multi-line basic string" | "invalid multi-line literal string" if expects_quote(error) => {
+            said("the string is not closed", "end it with the three quotes it began with")
+        }
+        "missing escaped value" => (
+            format!(
+                "`\\{}` is no escape sequence",
+                next.filter(|c| !c.is_control()).map_or_else(String::new, String::from)
+            ),
+            "write `\\\\` for a backslash, or put the text into single quotes, where a backslash is one".into(),
+        ),
+        "too few unicode value digits" | "invalid value" => said(
+            "this escape sequence is no character",
+            "`\\x` takes 2 hexadecimal digits, `\\u` 4 and `\\U` 8, of a Unicode character",
+        ),
+        "invalid unquoted key" if found.starts_with(':') => {
+            said("`:` does not stand between a key and its value", "write `key = value`")
+        }
+        "key with no value" if line.trim_end().ends_with('{') => said(
+            "a block has a header and no braces",
+            "write [service.type.name], such as [s3.bucket.data], and its keys below, each `key = value`",
+        ),
+        "invalid key-value pair" => {
+            said("this is neither `key = value` nor a [header] nor a # comment", "write one of these, or take it out")
+        }
+        "carriage return must be followed by newline" => {
+            said("a carriage return stands alone", "end lines as Unix or as Windows does")
+        }
+        _ => said(description, &help(error)),
+    }
+}
+
+/// What to write instead of a word without quotes.
+fn word(found: &str) -> (String, String) {
+    let lower = found.to_ascii_lowercase();
+    let help = match lower.as_str() {
+        "null" | "none" | "nil" | "undefined" => "leave the line out: what is not there is null".to_owned(),
+        "yes" | "on" => "write `true`, or put quotes round the text".to_owned(),
+        "no" | "off" => "write `false`, or put quotes round the text".to_owned(),
+        lower => match did_you_mean(lower, ["true", "false"]) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => {
+                return (
+                    format!("`{found}` is no value: a text must be quoted"),
+                    format!("put quotes round it: \"{found}\""),
+                );
+            }
+        },
+    };
+    (format!("`{found}` is no value"), help)
+}
+
+fn begins_with_letter(text: &str) -> bool {
+    text.len() < 100 && text.starts_with(|c: char| c.is_ascii_alphabetic())
+}
+
+/// Whether editors show nothing, or a blank, for a character that is no blank in TOML.
+fn is_invisible(c: char) -> bool {
+    let blank = c.is_whitespace() && !c.is_ascii();
+    blank
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
+}
+
+/// The line that an offset is in.
+fn line(text: &str, at: usize) -> &str {
+    let (Some(before), Some(after)) = (text.get(..at), text.get(at..)) else { return "" };
+    let start = before.rfind('\n').map_or(0, |at| at + 1);
+    let end = at + after.find('\n').unwrap_or(after.len());
+    text.get(start..end).unwrap_or_default()
 }
 
 /// Whether what is missing is a closing quote.
@@ -58,7 +141,8 @@ pub(super) fn twice(at: Span, earlier: Span, name: &str, what: &str) -> Diagnost
         })
 }
 
-fn help(error: &ParseError) -> Option<String> {
+/// The next step as far as the parser knows it.
+fn help(error: &ParseError) -> String {
     let known = match error.description() {
         "key with no value" | "missing value for key" => Some("write `key = value`"),
         "unclosed table" => Some("end the header with `]`"),
@@ -75,10 +159,11 @@ fn help(error: &ParseError) -> Option<String> {
         _ => None,
     };
     if let Some(known) = known {
-        return Some(known.to_owned());
+        return known.to_owned();
     }
     let words: Vec<String> = error
-        .expected()?
+        .expected()
+        .unwrap_or_default()
         .iter()
         .filter_map(|expected| match expected {
             Expected::Literal("\n") => Some("the end of the line".to_owned()),
@@ -88,7 +173,7 @@ fn help(error: &ParseError) -> Option<String> {
         })
         .collect();
     match words.as_slice() {
-        [] => Some("take this out".to_owned()),
-        words => Some(format!("expected {}", words.join(" or "))),
+        [] => "take this out".to_owned(),
+        words => format!("expected {}", words.join(" or ")),
     }
 }

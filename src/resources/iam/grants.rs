@@ -82,7 +82,8 @@ pub fn file(path: Option<&Value>, property: &str, around: &dyn Surroundings) -> 
             let content = around.file(path).map_err(wrong)?;
             match &content.text {
                 Some(text) => Ok(Some(text.clone())),
-                None => Err(wrong(format!("{path} is no text of a policy's size"))),
+                None if content.files.is_some() => Err(wrong(format!("`{path}` is a folder"))),
+                None => Err(wrong(format!("`{path}` is no policy: it has {} bytes, or is not text", content.size))),
             }
         }
         Some(other) => Err(wrong(format!("a file is named by a text that is known, this is {}", other.kind()))),

@@ -19,6 +19,7 @@ use super::bucket::arn;
 use super::public_access_block;
 use super::setting::{Setting, Target, at, unbuildable, unless_absent};
 use crate::aws::{Operation, rules};
+use crate::resources::iam::grants::file;
 
 const GET: Operation = Operation::read("s3", "GetBucketPolicy");
 const PUT: Operation = Operation::idempotent("s3", "PutBucketPolicy").retrying(rules::BUCKET_POLICY);
@@ -111,18 +112,8 @@ fn in_file(resource: &Resource, around: &dyn Surroundings) -> Result<Document, V
     if words.is_null() {
         return Ok(Document::new(Vec::new()));
     }
-    let wrong = |why: String| vec![Problem::new("S3S-P1", &at("statements").key("file"), why)];
-    let content = match statements::file_of(words) {
-        Some(Value::String(path)) => Some((path, around.file(path).map_err(wrong)?)),
-        _ => None,
-    };
-    let text = match &content {
-        None => None,
-        Some((path, content)) => Some(content.text.as_deref().ok_or_else(|| {
-            wrong(format!("{path} is no policy: it has {} bytes, or is not text", content.size))
-        })?),
-    };
-    statements::document(words, text).map_err(written)
+    let text = file(statements::file_of(words), "statements", around)?;
+    statements::document(words, text.as_deref()).map_err(written)
 }
 
 fn own_arn(resource: &Resource, around: &dyn Surroundings) -> Value {

@@ -77,9 +77,9 @@ impl<'a> Evaluator<'a> {
             }
             let function = call.function;
             if values.len() < function.least() || function.most().is_some_and(|most| values.len() > most) {
-                let message =
-                    format!("`{}` does not take {} arguments: {}", function.name(), values.len(), function.signature);
-                return Err(fault(KIND, message));
+                let given = super::arguments_in_words(values.len());
+                let fault = fault(KIND, format!("`{}` was given {given}", function.name()));
+                return Err(Box::new(fault.help(format!("it is {}", function.signature))));
             }
         }
         Ok(values)

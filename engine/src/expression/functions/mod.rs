@@ -11,6 +11,7 @@ mod strings;
 mod types;
 
 use self::arguments::{Arguments, Refusal};
+use crate::diagnostic::did_you_mean;
 use crate::value::Value;
 
 /// A function of the expression language.
@@ -180,6 +181,32 @@ pub const FUNCTIONS: &[&Function] = &[
     &encodings::SHA256,
     &encodings::URLENCODE,
 ];
+
+/// What to do where a function was called that there is not.
+pub(super) fn instead(name: &str) -> String {
+    if let Some(near) = did_you_mean(name, FUNCTIONS.iter().map(|function| function.name())) {
+        return format!("did you mean `{near}`?");
+    }
+    // What people bring from Terraform, and what this language leaves out on purpose.
+    if ["time", "uuid", "random", "bcrypt"].iter().any(|word| name.contains(word)) || name == "formatdate" {
+        return "a stack file gives the same plan whenever and wherever it is read: give such a value as a variable"
+            .into();
+    }
+    if name.starts_with("file") || name == "templatefile" {
+        return "name the file where it is used: `source` of an s3.object, or `{ file = \"…\" }` for a policy".into();
+    }
+    let names: Vec<&str> = FUNCTIONS.iter().map(|function| function.name()).collect();
+    format!("there are {}", names.join(", "))
+}
+
+/// `no argument`, `2 arguments`.
+pub(super) fn arguments_in_words(count: usize) -> String {
+    match count {
+        0 => "no argument".into(),
+        1 => "one argument".into(),
+        count => format!("{count} arguments"),
+    }
+}
 
 /// The function of that name.
 pub fn find(name: &str) -> Option<&'static Function> {

@@ -80,7 +80,7 @@ fn bucket(at: usize) -> impl Strategy<Value = String> {
         prop::collection::vec(line.clone(), 0..5).prop_map(move |mut lines| {
             lines.sort_by_key(|line| line.split(['.', ' ']).next());
             lines.dedup_by_key(|line| line.split(['.', ' ']).next());
-            format!("[s3.bucket.b{at}]\n{}\n", lines.join("\n"))
+            format!("[s3.bucket.b{at}]\n{}\n", lines.join("\n")).replace("gone", &format!("gone{at}"))
         })
     })
 }

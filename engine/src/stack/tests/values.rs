@@ -202,6 +202,15 @@ fn an_environment_that_is_not_declared_is_a_slip_if_others_are() {
 }
 
 #[test]
+fn an_environment_that_could_lead_elsewhere_is_refused() {
+    for name in ["../../x", "a b", "", "Prod"] {
+        let given = Given { chosen_environment: name.into(), ..Given::default() };
+        assert!(errors("", &given).contains("S3S-N20"), "{name}");
+        assert!(errors("[env.prod]\n", &given).contains("S3S-N20"), "{name}");
+    }
+}
+
+#[test]
 fn secrets_stay_secret_in_values_and_in_errors() {
     let text = "[var.key]\ntype = \"string\"\nsensitive = true\npattern = \"^AKIA\"\n[var.list]\ndefault = [\"x${var.key}\"]\ntype = \"list(string)\"\n";
     let mut given = given();

@@ -9,22 +9,22 @@ fn syntax_is_told_with_place_and_next_step() {
     // An unclosed header.
     assert_snapshot!(said("[s3.bucket.a\nname = \"x\"\n"), @r#"error[S3S-P1]: unclosed table at stack.toml:2:13; end the header with `]`"#);
     // A text without quotes.
-    assert_snapshot!(said("[s3.bucket.a]\nname = hello\n"), @r#"error[S3S-P1]: string values must be quoted at stack.toml:3:8; put quotes round the text: "…""#);
+    assert_snapshot!(said("[s3.bucket.a]\nname = hello\n"), @r#"error[S3S-P1]: `hello` is no value: a text must be quoted at stack.toml:3:8 in s3.bucket.a name; put quotes round it: "hello""#);
     // A key without value.
     assert_snapshot!(said("[s3.bucket.a]\nname\n"), @r#"error[S3S-P1]: key with no value at stack.toml:3:5; write `key = value`"#);
     // All slips at once.
     assert_snapshot!(said("[s3.bucket.a]\nname = \nversioning = tru\ntags = { a = 1\n[s3.bucket.b\n"), @r#"
     error[S3S-P1]: a value is missing at stack.toml:3:8; write it after `=`
-    error[S3S-P1]: invalid boolean at stack.toml:4:14; expected `true`
+    error[S3S-P1]: `tru` is no value at stack.toml:4:14; did you mean `true`?
     error[S3S-P1]: missing key for inline table element at stack.toml:6:1; expected `,`
     error[S3S-P1]: unclosed inline table at stack.toml:6:13; end the table with `}`
     "#);
     // An unclosed string.
-    assert_snapshot!(said("[s3.bucket.a]\nname = \"x\nversioning = true\n"), @r#"error[S3S-P1]: the string is not closed at stack.toml:3:10; end it with the quote it began with, on the same line"#);
+    assert_snapshot!(said("[s3.bucket.a]\nname = \"x\nversioning = true\n"), @r#"error[S3S-P1]: the string is not closed at stack.toml:3:10 in s3.bucket.a name; end it with the quote it began with, on the same line"#);
     // A list without end.
     assert_snapshot!(said("[s3.bucket.a]\ntags = [1, 2\n"), @r#"error[S3S-P1]: unclosed array at stack.toml:3:13; end the list with `]`"#);
     // A missing comma.
-    assert_snapshot!(said("[sns.topic.a]\nsubscriptions = [1 2]\n"), @r#"error[S3S-P1]: string values must be quoted at stack.toml:3:18; put quotes round the text, or `,` between two values"#);
+    assert_snapshot!(said("[sns.topic.a]\nsubscriptions = [1 2]\n"), @r#"error[S3S-P1]: string values must be quoted at stack.toml:3:18 in sns.topic.a subscriptions[0]; put quotes round the text, or `,` between two values"#);
     // A table twice.
     assert_snapshot!(said("[s3.bucket.a]\nname = \"x\"\n\n[s3.bucket.a]\nversioning = true\n"), @r#"error[S3S-P3]: `[s3.bucket.a]` is already there, on line 2 at stack.toml:5:1; write its keys under one header"#);
     // A key twice.
@@ -36,21 +36,58 @@ fn syntax_is_told_with_place_and_next_step() {
     // A string of several lines without end.
     assert_snapshot!(said("[s3.bucket.a]\nname = \"\"\"x\n"), @r#"error[S3S-P1]: the string is not closed at stack.toml:4:1; end it with the three quotes it began with"#);
     // A date.
-    assert_snapshot!(said("[s3.bucket.a.tags]\nborn = 2026-11-23\n"), @r#"error[S3S-P4]: dates and times are not values of the stack language at stack.toml:3:8; write it as a string, in quotes"#);
+    assert_snapshot!(said("[s3.bucket.a.tags]\nborn = 2026-11-23\n"), @r#"error[S3S-P4]: dates and times are not values of the stack language at stack.toml:3:8 in s3.bucket.a tags.born; write it as a string, in quotes"#);
     // Not a number.
-    assert_snapshot!(said("[sqs.queue.a]\nretention = nan\n"), @r#"error[S3S-P4]: NaN, infinity and numbers beyond 64-bit floats are refused at stack.toml:3:13; write a finite number"#);
+    assert_snapshot!(said("[sqs.queue.a]\nretention = nan\n"), @r#"error[S3S-P4]: NaN, infinity and numbers beyond 64-bit floats are refused at stack.toml:3:13 in sqs.queue.a retention; write a finite number"#);
     // Infinity.
-    assert_snapshot!(said("[sqs.queue.a]\nretention = -inf\n"), @r#"error[S3S-P4]: NaN, infinity and numbers beyond 64-bit floats are refused at stack.toml:3:13; write a finite number"#);
+    assert_snapshot!(said("[sqs.queue.a]\nretention = -inf\n"), @r#"error[S3S-P4]: NaN, infinity and numbers beyond 64-bit floats are refused at stack.toml:3:13 in sqs.queue.a retention; write a finite number"#);
     // A float that is too large.
-    assert_snapshot!(said("[sqs.queue.a]\nretention = 1e999\n"), @r#"error[S3S-P4]: NaN, infinity and numbers beyond 64-bit floats are refused at stack.toml:3:13; write a finite number"#);
+    assert_snapshot!(said("[sqs.queue.a]\nretention = 1e999\n"), @r#"error[S3S-P4]: NaN, infinity and numbers beyond 64-bit floats are refused at stack.toml:3:13 in sqs.queue.a retention; write a finite number"#);
     // An integer that is too large.
-    assert_snapshot!(said("[sqs.queue.a]\nretention = 9223372036854775808\n"), @r#"error[S3S-P4]: the number does not fit into 64 bits at stack.toml:3:13; write it as a string, in quotes"#);
+    assert_snapshot!(said("[sqs.queue.a]\nretention = 9223372036854775808\n"), @r#"error[S3S-P4]: the number does not fit into 64 bits at stack.toml:3:13 in sqs.queue.a retention; write it as a string, in quotes"#);
     // An expression that is not closed.
-    assert_snapshot!(said("[s3.bucket.a]\nname = \"${var.x\"\n"), @r#"error[S3S-E01]: this `${` is not closed at stack.toml:3:9; close it with `}`, or write `$${` for the text `${`"#);
+    assert_snapshot!(said("[s3.bucket.a]\nname = \"${var.x\"\n"), @r#"error[S3S-E01]: this `${` is not closed at stack.toml:3:9 in s3.bucket.a name; close it with `}`, or write `$${` for the text `${`"#);
     // An unknown function.
-    assert_snapshot!(said("[var]\nx = \"a\"\n[s3.bucket.a]\nname = \"${uper(var.x)}\"\n"), @r#"error[S3S-E02]: there is no function `uper`; did you mean `upper`? at stack.toml:5:11"#);
+    assert_snapshot!(said("[var]\nx = \"a\"\n[s3.bucket.a]\nname = \"${uper(var.x)}\"\n"), @r#"error[S3S-E02]: there is no function `uper` at stack.toml:5:11 in s3.bucket.a name; did you mean `upper`?"#);
     // A table array of blocks.
     assert_snapshot!(said("[[s3.bucket.a]]\nname = \"x\"\n"), @r#"error[S3S-P5]: a block is one table, and s3.bucket.a is a list at stack.toml:2:13; write [s3.bucket.a], with single brackets"#);
+}
+
+#[test]
+fn habits_of_other_languages_are_told_with_the_next_step() {
+    // Words that are values elsewhere. A value that is none hinders no further check.
+    assert_snapshot!(said("[s3.bucket.a]\nname = null\nversioning = yes\nencryption = True\nowner = x\n"), @r#"
+    error[S3S-P1]: `null` is no value at stack.toml:3:8 in s3.bucket.a name; leave the line out: what is not there is null
+    error[S3S-P1]: `yes` is no value at stack.toml:4:14 in s3.bucket.a versioning; write `true`, or put quotes round the text
+    error[S3S-P1]: `True` is no value at stack.toml:5:14 in s3.bucket.a encryption; did you mean `true`?
+    error[S3S-V1]: there is no property `owner` here at stack.toml:6:1 in s3.bucket.a owner; it takes name, versioning, encryption, ownership, public_access_block, force_destroy, logging, lifecycle, tags
+    error[S3S-P1]: `x` is no value: a text must be quoted at stack.toml:6:9 in s3.bucket.a owner; put quotes round it: "x"
+    "#);
+    // YAML.
+    assert_snapshot!(said("[s3.bucket.a]\nversioning: true\n"), @r#"error[S3S-P1]: `:` does not stand between a key and its value at stack.toml:3:11; write `key = value`"#);
+    // HCL.
+    assert_snapshot!(said("resource \"aws_s3_bucket\" \"a\" {\n}\n"), @r#"
+    error[S3S-P1]: a block has a header and no braces at stack.toml:2:10; write [service.type.name], such as [s3.bucket.data], and its keys below, each `key = value`
+    error[S3S-P1]: this is neither `key = value` nor a [header] nor a # comment at stack.toml:3:1; write one of these, or take it out
+    "#);
+    // Regular expressions and paths of Windows.
+    assert_snapshot!(said("[s3.bucket.a]\nname = \"a\\d\"\n"), @r#"error[S3S-P1]: `\d` is no escape sequence at stack.toml:3:11 in s3.bucket.a name; write `\\` for a backslash, or put the text into single quotes, where a backslash is one"#);
+    // A blank that is none, as web pages have it.
+    assert_snapshot!(said("[s3.bucket.a]\n\u{a0}name = \"x\"\n"), @r#"error[S3S-P1]: there is an invisible character here, U+00A0 at stack.toml:3:1; delete it: it often comes along with text that is copied from elsewhere"#);
+    // A control character.
+    assert_snapshot!(said("[s3.bucket.a]\nname = \"a\u{1}\"\n"), @r#"error[S3S-P1]: a string cannot hold the control character U+0001 as it is at stack.toml:3:10 in s3.bucket.a name; take it out, or write it as \u0001 in double quotes"#);
+    // What makes no sense as a line is told once.
+    assert_snapshot!(said("root:x:0:0:root\n"), @r#"error[S3S-P1]: `:` does not stand between a key and its value at stack.toml:2:5; write `key = value`"#);
+    // What Terraform calls otherwise.
+    assert_snapshot!(said("[output]\na = \"${uuid()}\"\nd = \"${aws_s3_bucket.x.arn} ${local.y}\"\nb = '${file(\"x\")}'\nc = \"${terraform.workspace}\"\n"), @r#"
+    error[S3S-E02]: there is no function `uuid` at stack.toml:3:8; a stack file gives the same plan whenever and wherever it is read: give such a value as a variable
+    error[S3S-R1]: there is nothing named `aws_s3_bucket` at stack.toml:4:8; write s3.bucket.NAME
+    error[S3S-R1]: there is nothing named `local` at stack.toml:4:31; write a value that is used more than once under [var], and `var.NAME` here
+    error[S3S-E02]: there is no function `file` at stack.toml:5:8; name the file where it is used: `source` of an s3.object, or `{ file = "…" }` for a policy
+    error[S3S-R1]: there is nothing named `terraform` at stack.toml:6:8; the environment's name is `env`
+    "#);
+    // A key of [stack] in a block.
+    assert_snapshot!(said("[s3.bucket.a]\naccount_id = \"1\"\n"), @r#"error[S3S-P9]: `account_id` belongs to [stack] but stands in s3.bucket.a at stack.toml:3:1 in s3.bucket.a account_id; move it under [stack]"#);
 }
 
 #[test]
@@ -90,24 +127,27 @@ fn sections_are_told_with_place_and_next_step() {
     error[S3S-P10]: `account` is not supported by this version yet at stack.toml:10:1 in s3.bucket.a; take it out, or use a later version of s3stack
     "#);
     // Two backends.
-    assert_snapshot!(said("[backend.file]\npath = \"x\"\n[backend.s3]\nbucket = \"b\"\n"), @r#"error[S3S-P3]: a stack has one backend, and this is the second at stack.toml:4:10; take one of them out"#);
+    assert_snapshot!(said("[backend.file]\npath = \"x\"\n[backend.s3]\nbucket = \"b\"\n"), @r#"
+    error[S3S-P3]: a stack has one backend, and this is the second at stack.toml:4:10; take one of them out
+    error[S3S-V8]: "b" does not match ^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$ at stack.toml:5:10 bucket; `bucket`: The name of the bucket that holds the state
+    "#);
     // An unknown backend.
     assert_snapshot!(said("[backend.gcs]\nbucket = \"b\"\n"), @r#"error[S3S-P6]: there is no backend `gcs` at stack.toml:2:10; there are [backend.s3] and [backend.file]"#);
     // A backend without bucket.
     assert_snapshot!(said("[backend.s3]\nregion = \"us-east-1\"\nkye = \"x\"\n"), @r#"
-    error[S3S-V3]: `bucket` is missing at stack.toml:2:1; add `bucket = …`: a string
+    error[S3S-V3]: `bucket` is missing at stack.toml:2:1; add `bucket = …`: The name of the bucket that holds the state
     error[S3S-V1]: there is no property `kye` here at stack.toml:4:1 kye; did you mean `key`?
     "#);
     // An environment with unknown keys and variables.
     assert_snapshot!(said("[var]\nsuffix = \"\"\n[env.dev]\nvar.sufix = \"-dev\"\nregoin = \"us-east-1\"\nconfirm = \"yes\"\n"), @r#"
     error[S3S-V12]: there is no variable `sufix` at stack.toml:5:5; did you mean `suffix`?
     error[S3S-V1]: there is no property `regoin` here at stack.toml:6:1 regoin; did you mean `region`?
-    error[S3S-V2]: expected true or false, found a string at stack.toml:7:11 confirm
+    error[S3S-V2]: expected true or false, found a string at stack.toml:7:11 confirm; write true or false, without quotes
     "#);
     // An environment that names a resource.
     assert_snapshot!(said("[var]\nb = \"\"\n[s3.bucket.a]\n[env.dev]\nvar.b = \"${s3.bucket.a.arn}\"\n"), @r#"error[S3S-R5]: `s3` cannot be named in [env] at stack.toml:6:12; use `var` or `env`"#);
     // Settings that are wrong.
-    assert_snapshot!(said("[stack.tags]\n\"aws:x\" = \"1\"\n"), @r#"error[S3S-V5]: keys that begin with `aws:` are reserved at stack.toml:3:1 tags.aws:x"#);
+    assert_snapshot!(said("[stack.tags]\n\"aws:x\" = \"1\"\n"), @r#"error[S3S-V5]: keys that begin with `aws:` are reserved at stack.toml:3:1 tags.aws:x; choose another key"#);
     // An output without value.
     assert_snapshot!(said("[output.x]\nsensitve = true\n"), @r#"
     error[S3S-P8]: the output `x` has no value: a table under [output] is a definition at stack.toml:2:1; write x = { value = … }
@@ -120,20 +160,20 @@ fn schema_is_told_with_place_and_next_step() {
     // An unknown property.
     assert_snapshot!(said("[s3.bucket.a]\nversionning = true\n"), @r#"error[S3S-V1]: there is no property `versionning` here at stack.toml:3:1 in s3.bucket.a versionning; did you mean `versioning`?"#);
     // A value of the wrong type.
-    assert_snapshot!(said("[s3.bucket.a]\nversioning = \"on\"\n"), @r#"error[S3S-V2]: expected true or false, found a string at stack.toml:3:14 in s3.bucket.a versioning"#);
+    assert_snapshot!(said("[s3.bucket.a]\nversioning = \"on\"\n"), @r#"error[S3S-V2]: expected true or false, found a string at stack.toml:3:14 in s3.bucket.a versioning; write true or false, without quotes"#);
     // Text round an expression where a bool must be.
     assert_snapshot!(said("[var]\nx = true\n[s3.bucket.a]\nversioning = \"x${var.x}\"\n"), @r#"error[S3S-V2]: expected true or false, found a string with an expression in it at stack.toml:5:14 in s3.bucket.a versioning; write the expression alone: "${…}""#);
     // Quotes that are too many and too few.
     assert_snapshot!(said("[s3.bucket.a]\nversioning = \"true\"\nname = 3\n[sqs.queue.a]\nretention = \"60\"\n[sns.topic.a]\nsubscriptions = \"x\"\n"), @r#"
     error[S3S-V2]: expected true or false, found a string at stack.toml:3:14 in s3.bucket.a versioning; take the quotes away
     error[S3S-V2]: expected a string, found a number at stack.toml:4:8 in s3.bucket.a name; put quotes round it
-    error[S3S-V2]: expected a whole number, found a string at stack.toml:6:13 in sqs.queue.a retention; take the quotes away
-    error[S3S-V2]: expected a list of documents, found a string at stack.toml:8:17 in sns.topic.a subscriptions; put brackets round it: ["…"]
+    error[S3S-V2]: expected a whole number, found a string at stack.toml:6:13 in sqs.queue.a retention; take the quotes away: it is a number
+    error[S3S-V2]: expected a list of documents, found a string at stack.toml:8:17 in sns.topic.a subscriptions; put brackets round it: […]
     "#);
     // A word that is not allowed.
     assert_snapshot!(said("[s3.bucket.a]\nencryption = \"AES265\"\n"), @r#"error[S3S-V7]: "AES265" is not one of "AES256", "aws:kms" at stack.toml:3:14 in s3.bucket.a encryption; did you mean "AES256"?"#);
     // A missing property.
-    assert_snapshot!(said("[iam.role.a]\nname = \"x\"\n"), @r#"error[S3S-V3]: `trust` is missing at stack.toml:2:1 in iam.role.a; add `trust = …`: the address of iam.role or iam.user or a literal or a list of references"#);
+    assert_snapshot!(said("[iam.role.a]\nname = \"x\"\n"), @r#"error[S3S-V3]: `trust` is missing at stack.toml:2:1 in iam.role.a; add `trust = …`: the address of iam.role or iam.user or a name or a list of references"#);
     // A missing key in a list.
     assert_snapshot!(said("[iam.policy.a]\ngrants = [{ to = \"iam.policy.a\" }]\n"), @r#"error[S3S-V3]: `access` is missing at stack.toml:3:11 in iam.policy.a grants[0]; add `access = …`: a string or a list of strings"#);
     // A number out of range.
@@ -161,7 +201,7 @@ fn schema_is_told_with_place_and_next_step() {
 #[test]
 fn references_are_told_with_place_and_next_step() {
     // A resource that is not there.
-    assert_snapshot!(said("[s3.bucket.data]\n[iam.policy.a]\ngrants = [{ to = \"s3.bucket.dta\", access = \"read\" }]\n"), @r#"error[S3S-R3]: there is no s3.bucket.dta in this stack at stack.toml:4:19 in iam.policy.a; did you mean `s3.bucket.data`?"#);
+    assert_snapshot!(said("[s3.bucket.data]\n[iam.policy.a]\ngrants = [{ to = \"s3.bucket.dta\", access = \"read\" }]\n"), @r#"error[S3S-R3]: there is no s3.bucket.dta in this stack at stack.toml:4:19 in iam.policy.a grants[0].to; did you mean `s3.bucket.data`?"#);
     // A resource of the wrong type.
     assert_snapshot!(said("[s3.bucket.data]\n[iam.instance_profile.a]\nrole = \"s3.bucket.data\"\n"), @r#"error[S3S-V6]: expected the address of iam.role, found s3.bucket.data, which is s3.bucket at stack.toml:4:8 in iam.instance_profile.a role"#);
     // An attribute where a resource must be.
@@ -169,23 +209,23 @@ fn references_are_told_with_place_and_next_step() {
     // A type that is not there where a resource must be.
     assert_snapshot!(said("[iam.instance_profile.a]\nrole = \"iam.rol.r\"\n"), @r#"error[S3S-V6]: `iam.rol.r` is not the address of a resource at stack.toml:3:8 in iam.instance_profile.a role; did you mean iam.role?"#);
     // No address at all where a resource must be.
-    assert_snapshot!(said("[iam.instance_profile.a]\nrole = \"my-role\"\n"), @r#"error[S3S-V6]: expected the address of iam.role, found "my-role" at stack.toml:3:8 in iam.instance_profile.a role; write a bare address, such as "s3.bucket.data", without ${}"#);
+    assert_snapshot!(said("[iam.instance_profile.a]\nrole = \"my-role\"\n"), @r#"error[S3S-V6]: expected the address of iam.role, found "my-role" at stack.toml:3:8 in iam.instance_profile.a role; write the bare address of a block, "iam.role.NAME", without ${}"#);
     // A variable that is not declared.
-    assert_snapshot!(said("[var]\nregion = \"x\"\n[s3.bucket.a]\nname = \"${var.regoin}\"\n"), @r#"error[S3S-R2]: there is no variable `regoin` at stack.toml:5:11 in s3.bucket.a; did you mean `var.region`?"#);
+    assert_snapshot!(said("[var]\nregion = \"x\"\n[s3.bucket.a]\nname = \"${var.regoin}\"\n"), @r#"error[S3S-R2]: there is no variable `regoin` at stack.toml:5:11 in s3.bucket.a name; did you mean `var.region`?"#);
     // A variable that is not declared as a reference.
-    assert_snapshot!(said("[iam.instance_profile.a]\nrole = \"var.role\"\n"), @r#"error[S3S-R2]: there is no variable `role` at stack.toml:3:9 in iam.instance_profile.a; declare it: role = … under [var]"#);
+    assert_snapshot!(said("[iam.instance_profile.a]\nrole = \"var.role\"\n"), @r#"error[S3S-R2]: there is no variable `role` at stack.toml:3:9 in iam.instance_profile.a role; declare it: role = … under [var]"#);
     // An unknown attribute.
     assert_snapshot!(said("[s3.bucket.a]\n[output]\nx = \"${s3.bucket.a.anr}\"\n"), @r#"error[S3S-R4]: s3.bucket.a has no property or attribute `anr` at stack.toml:4:8; did you mean `arn`?"#);
     // An unknown key in a property.
     assert_snapshot!(said("[s3.bucket.a]\n[output]\nx = \"${s3.bucket.a.logging.prefx}\"\n"), @r#"error[S3S-R4]: s3.bucket.a.logging has no property or attribute `prefx` at stack.toml:4:8; did you mean `prefix`?"#);
     // An unknown attribute of self.
-    assert_snapshot!(said("[s3.bucket.a]\nname = \"${self.nam}\"\n"), @r#"error[S3S-R4]: self has no property or attribute `nam` at stack.toml:3:11 in s3.bucket.a; did you mean `name`?"#);
+    assert_snapshot!(said("[s3.bucket.a]\nname = \"${self.nam}\"\n"), @r#"error[S3S-R4]: self has no property or attribute `nam` at stack.toml:3:11 in s3.bucket.a name; did you mean `name`?"#);
     // Self in an output.
     assert_snapshot!(said("[output]\nx = \"${self.arn}\"\n"), @r#"error[S3S-R5]: `self` is the block an expression stands in, and here is none at stack.toml:3:8; write the resource's address"#);
     // An unknown root.
     assert_snapshot!(said("[s3.bucket.a]\nname = \"${vra.x}-${region}\"\n"), @r#"
-    error[S3S-R1]: there is nothing named `vra` at stack.toml:3:11 in s3.bucket.a; did you mean `var`?
-    error[S3S-R1]: there is nothing named `region` at stack.toml:3:20 in s3.bucket.a; there are var, env, stack, aws, self and the addresses of resources
+    error[S3S-R1]: there is nothing named `vra` at stack.toml:3:11 in s3.bucket.a name; did you mean `var`?
+    error[S3S-R1]: there is nothing named `region` at stack.toml:3:20 in s3.bucket.a name; there are var, env, stack, aws, self and the addresses of resources
     "#);
     // Half an address.
     assert_snapshot!(said("[s3.bucket.a]\n[output]\nx = \"${s3.bucket}\"\n"), @r#"error[S3S-R1]: `s3.bucket` is no address at stack.toml:4:8; write `service.type.name`, such as `s3.bucket.data`"#);
@@ -204,18 +244,18 @@ fn references_are_told_with_place_and_next_step() {
     "#);
     // Names of later versions.
     assert_snapshot!(said("[s3.bucket.a]\nname = \"${each.key}\"\nlogging = { bucket = \"module.core.logs\" }\n"), @r#"
-    error[S3S-P10]: `each` is not supported by this version yet at stack.toml:3:11 in s3.bucket.a; take it out, or use a later version of s3stack
-    error[S3S-P10]: `module` is not supported by this version yet at stack.toml:4:23 in s3.bucket.a; take it out, or use a later version of s3stack
+    error[S3S-P10]: `each` is not supported by this version yet at stack.toml:3:11 in s3.bucket.a name; take it out, or use a later version of s3stack
+    error[S3S-P10]: `module` is not supported by this version yet at stack.toml:4:23 in s3.bucket.a logging.bucket; take it out, or use a later version of s3stack
     "#);
 }
 
 #[test]
 fn reserved_is_told_with_place_and_next_step() {
     // A dependency on nothing.
-    assert_snapshot!(said("[s3.bucket.a]\n[s3.bucket.b]\ndepends_on = \"s3.bucket.c\"\n"), @r#"error[S3S-R3]: there is no s3.bucket.c in this stack at stack.toml:4:14 in s3.bucket.b; did you mean `s3.bucket.a`?"#);
+    assert_snapshot!(said("[s3.bucket.a]\n[s3.bucket.b]\ndepends_on = \"s3.bucket.c\"\n"), @r#"error[S3S-R3]: there is no s3.bucket.c in this stack at stack.toml:4:14 in s3.bucket.b depends_on; add [s3.bucket.c], or name another"#);
     // A dependency that is no address.
     assert_snapshot!(said("[s3.bucket.b]\ndepends_on = [\"s3.bucket\", \"${s3.bucket.b}\", 3]\n"), @r#"
-    error[S3S-P8]: `s3.bucket` is not an address: expected `service.type.name`, optionally after `module.name.` and before `["key"]` at stack.toml:3:15 in s3.bucket.b; write the address of a block of this stack
+    error[S3S-P8]: `s3.bucket` is not an address: expected `service.type.name`, optionally after `module.name.` and before `["key"]` at stack.toml:3:15 in s3.bucket.b; write the address of a block of this stack, such as "s3.bucket.data"
     error[S3S-P8]: `${s3.bucket.b}` must be written out, without expressions at stack.toml:3:28 in s3.bucket.b; write the bare name, such as "s3.bucket.data"
     error[S3S-V2]: expected a string, found a number at stack.toml:3:46 in s3.bucket.b depends_on[2]; put quotes round it
     "#);
@@ -223,9 +263,9 @@ fn reserved_is_told_with_place_and_next_step() {
     assert_snapshot!(said("[s3.bucket.b]\ndepends_on = \"s3.bucket.b\"\n"), @r#"error[S3S-P8]: a block cannot name itself here at stack.toml:3:14 in s3.bucket.b; take it out"#);
     // A switch that is no bool.
     assert_snapshot!(said("[s3.bucket.b]\nprotect = \"yes\"\nretain = 1\nwhen = \"x\"\n"), @r#"
-    error[S3S-V2]: expected true or false, found a string at stack.toml:3:11 in s3.bucket.b protect
-    error[S3S-V2]: expected true or false, found a number at stack.toml:4:10 in s3.bucket.b retain
-    error[S3S-V2]: expected true or false, found a string at stack.toml:5:8 in s3.bucket.b when
+    error[S3S-V2]: expected true or false, found a string at stack.toml:3:11 in s3.bucket.b protect; write true or false, without quotes
+    error[S3S-V2]: expected true or false, found a number at stack.toml:4:10 in s3.bucket.b retain; write true or false, without quotes
+    error[S3S-V2]: expected true or false, found a string at stack.toml:5:8 in s3.bucket.b when; write true or false, without quotes
     "#);
     // Changes that cannot be ignored.
     assert_snapshot!(said("[s3.bucket.b]\nignore_changes = [\"tags.X\", \"lifecycle.x.prefx\", \"versionning\", \"a b\"]\n"), @r#"
@@ -234,12 +274,17 @@ fn reserved_is_told_with_place_and_next_step() {
     error[S3S-P8]: `a b` is not the path of a property at stack.toml:3:65 in s3.bucket.b; write a property, such as "versioning" or "tags.Environment"
     "#);
     // A move from what is still there.
-    assert_snapshot!(said("[s3.bucket.a]\n[s3.bucket.b]\nmoved_from = \"s3.bucket.a\"\n"), @r#"error[S3S-P8]: s3.bucket.a cannot be where this comes from: it is still in the stack at stack.toml:4:14 in s3.bucket.b; rename the block, or take `moved_from` out"#);
+    assert_snapshot!(said("[s3.bucket.a]\n[s3.bucket.b]\nmoved_from = \"s3.bucket.a\"\n"), @r#"error[S3S-P8]: s3.bucket.a cannot be where this comes from: it is still in the stack at stack.toml:4:14 in s3.bucket.b moved_from; rename the block, or take `moved_from` out"#);
+    // A move from another type, and of one resource into two.
+    assert_snapshot!(said("[s3.bucket.a]\nmoved_from = \"iam.role.r\"\n[s3.bucket.b]\nmoved_from = \"s3.bucket.old\"\n[s3.bucket.c]\nmoved_from = \"s3.bucket.old\"\n"), @r#"
+    error[S3S-P8]: s3.bucket.a cannot come from iam.role.r, which is of another type at stack.toml:3:14 in s3.bucket.a moved_from; write the address that this block had before, or take it out
+    error[S3S-P8]: s3.bucket.old cannot have become both s3.bucket.b and this at stack.toml:7:14 in s3.bucket.c moved_from; leave it with the one that it became
+    "#);
     // An import that is no text.
     assert_snapshot!(said("[s3.bucket.b]\nimport = 3\n"), @r#"error[S3S-V2]: expected a string, found a number at stack.toml:3:10 in s3.bucket.b import; put quotes round it"#);
     // Findings allowed badly.
     assert_snapshot!(said("[s3.bucket.b]\nallow = { T10 = \"x\", S3S-T11 = \" \", S3S-T12 = \"known\" }\n"), @r#"
-    error[S3S-P8]: `T10` is not the code of a finding at stack.toml:3:11 in s3.bucket.b; write it as `check` shows it, such as S3S-T10
+    error[S3S-P8]: `T10` is not the code of a finding at stack.toml:3:11 in s3.bucket.b; write it as it is shown in brackets, such as S3S-T10
     error[S3S-P8]: S3S-T11 is allowed without a reason at stack.toml:3:32 in s3.bucket.b; write why, for whoever reads this next
     "#);
 }

@@ -6,10 +6,11 @@ use indexmap::IndexMap;
 
 use super::super::evaluate::evaluate;
 use super::super::model::{Node, Stack, Variable};
+use super::super::names::is_environment_name;
 use super::given::{Candidate, Given, Source, place, strongest};
 use super::{rules, types};
 use crate::address::{Address, Path, Step};
-use crate::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
+use crate::diagnostic::{Diagnostic, Diagnostics, Span, address_meant, did_you_mean};
 use crate::expression::{Budget, Scope};
 use crate::value::{Secret, Value};
 
@@ -79,11 +80,23 @@ impl Scope for EarlyScope<'_> {
 pub fn resolve(stack: &Stack, given: &Given) -> (Variables, Diagnostics) {
     let mut diagnostics = Diagnostics::default();
     let known = &stack.environments;
-    if given.chosen_environment != "default" && !known.is_empty() && !known.contains_key(&given.chosen_environment) {
+    // It becomes part of names and of the state's place, whether or not the file knows it.
+    if !is_environment_name(&given.chosen_environment) {
+        let message = format!("`{}` cannot be the name of an environment", given.chosen_environment);
+        let help = "it must be lower-case letters, digits, `-` and `_`, a letter first";
+        diagnostics.push(Diagnostic::error("S3S-N20", message).help(help));
+    } else if given.chosen_environment != "default"
+        && !known.is_empty()
+        && !known.contains_key(&given.chosen_environment)
+    {
         let name = &given.chosen_environment;
         let help = match did_you_mean(name, known.keys().map(String::as_str)) {
             Some(near) => format!("did you mean `--env {near}`?"),
-            None => format!("there are {}; or add [env.{name}]", known.keys().cloned().collect::<Vec<_>>().join(", ")),
+            None => {
+                let names = known.keys().cloned().collect::<Vec<_>>().join(", ");
+                let word = if known.len() == 1 { "is" } else { "are" };
+                format!("there {word} {names}; or add [env.{name}]")
+            }
         };
         let message = format!("there is no environment `{name}`");
         diagnostics.push(Diagnostic::error("S3S-P6", message).help(help));
@@ -100,10 +113,15 @@ pub fn resolve(stack: &Stack, given: &Given) -> (Variables, Diagnostics) {
     for (name, variable) in stack.variables.iter().filter(|(name, _)| !candidates.contains_key(*name)) {
         resolution.failed.insert(name.clone());
         let what = variable.description.as_ref().map_or_else(String::new, |text| format!(" ({text})"));
+        let help = match variable.sensitive {
+            // Command lines are in the shell's history and in the list of processes.
+            true => format!("give it one: {name} = … in stack.vars.toml, or S3STACK_VAR_{name} in the environment"),
+            false => format!("give it one: --var {name}=…, or {name} = … in stack.vars.toml"),
+        };
         resolution.diagnostics.push(
             Diagnostic::error("S3S-V11", format!("the variable `{name}`{what} has no value"))
                 .at(variable.span.clone())
-                .help(format!("give it one: --var {name}=…, or {name} = … in stack.vars.toml")),
+                .help(help),
         );
     }
     for name in resolution.order(&candidates) {
@@ -224,7 +242,7 @@ impl Resolution<'_> {
                     let error = match error.code {
                         "S3S-V13" => Diagnostic {
                             message: match source {
-                                Source::Default => format!("the default of `{name}` is a value that {}", error.message),
+                                Source::Default => format!("the default of `{name}` {}", error.message),
                                 _ => format!("{source} gives `{name}` a value that {}", error.message),
                             },
                             ..error
@@ -297,8 +315,7 @@ impl Resolution<'_> {
             }
         });
         let address: Address = missing?;
-        let known: Vec<String> = self.stack.blocks.keys().map(Address::to_string).collect();
-        let help = match did_you_mean(&address.to_string(), known.iter().map(String::as_str)) {
+        let help = match address_meant(&address, self.stack.blocks.keys()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("add [{address}], or name another"),
         };
