@@ -29,7 +29,7 @@ async fn a_stack_lives_in_a_bucket_from_init_to_destroy() {
 
     stack.apply().await;
     stack.settled().await;
-    assert!(!stack.path(".s3stack").exists(), "nothing is kept here");
+    assert!(!stack.path(".s3stack/state").exists(), "only where the state is, is kept here");
     stack.ok(&["output", "--name", "bucket"]).await.says(&[&format!("shown-data-{}", stack.account)]);
     stack.ok(&["state", "list"]).await.says(&["s3.bucket.data"]);
     assert!(stack.ok(&["state", "history"]).await.stdout.lines().count() >= 1);

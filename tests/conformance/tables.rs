@@ -54,11 +54,8 @@ pub const CONDITIONAL: &[(&str, Part, &str, &str)] = &[
     ("iam.user", Part::Delete, "iam:ListAttachedUserPolicies", ATTACHED),
     ("iam.user", Part::Delete, "iam:ListUserPolicies", ATTACHED),
     ("iam.user", Part::Delete, "iam:ListGroupsForUser", ATTACHED),
-    ("iam.user", Part::Delete, "iam:ListAccessKeys", CREDENTIALS),
     ("iam.user", Part::Delete, "iam:DeleteAccessKey", CREDENTIALS),
-    ("iam.user", Part::Delete, "iam:GetLoginProfile", CREDENTIALS),
     ("iam.user", Part::Delete, "iam:DeleteLoginProfile", CREDENTIALS),
-    ("iam.user", Part::Delete, "iam:ListMFADevices", CREDENTIALS),
     ("iam.user", Part::Delete, "iam:DeactivateMFADevice", CREDENTIALS),
     ("iam.user", Part::Delete, "iam:DeleteVirtualMFADevice", CREDENTIALS),
     ("iam.user", Part::Delete, "iam:ListSigningCertificates", CREDENTIALS),
@@ -68,6 +65,12 @@ pub const CONDITIONAL: &[(&str, Part, &str, &str)] = &[
     ("iam.user", Part::Delete, "iam:ListServiceSpecificCredentials", CREDENTIALS),
     ("iam.user", Part::Delete, "iam:DeleteServiceSpecificCredential", CREDENTIALS),
     ("s3.bucket", Part::Create, "s3:PutBucketOwnershipControls", IMPLIED),
+    (
+        "s3.bucket",
+        Part::Create,
+        "s3:PutBucketTagging",
+        "only in regions apart, which take no tags in a creation; tests/s3 has that",
+    ),
     ("s3.bucket", Part::Create, "s3:TagResource", IMPLIED),
     ("s3.bucket", Part::Delete, "s3:AbortMultipartUpload", FULL),
     ("s3.bucket", Part::Delete, "s3:DeleteObject", FULL),
@@ -83,9 +86,16 @@ pub const CONDITIONAL: &[(&str, Part, &str, &str)] = &[
     ("s3.object", Part::Create, "s3:AbortMultipartUpload", LARGE),
     ("s3.object", Part::Create, "s3:GetObject", "only where an object is there already; tests/s3 has that"),
     ("s3.object", Part::Create, "s3:PutObjectTagging", IMPLIED),
+    (
+        "s3.object",
+        Part::Read,
+        "s3:ListBucket",
+        "AWS tells a missing object from a hidden one only to those who may list",
+    ),
     ("s3.object", Part::Update, "s3:AbortMultipartUpload", LARGE),
     ("s3.object", Part::Update, "s3:DeleteObject", "only for files that went out of a folder; tests/s3 has that"),
     ("s3.object", Part::Update, "s3:GetObject", "only for files that came into a folder; tests/s3 has that"),
+    ("s3.object", Part::Update, "s3:GetObjectTagging", "only for files of a folder; tests/s3 has that"),
 ];
 
 const IMPLIED: &str = "AWS asks for it with another call: what is made, tagged or passed in one";
