@@ -197,7 +197,10 @@ async fn decide(
     drop(working);
     ui.diagnostics(&planned.warnings);
     ui.recovered(&planned.recovered);
-    ui.plan(deployment, &planned, began.elapsed());
+    // Who has approved beforehand and wants to hear of results only has no use for it.
+    if !(order.yes && ui.is_quiet()) {
+        ui.plan(deployment, &planned, began.elapsed());
+    }
     if let Some(check) = order.check {
         check(&planned)?;
     }

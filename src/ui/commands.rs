@@ -54,6 +54,11 @@ impl Ui {
         Box::new(move |text| ui.note(text))
     }
 
+    /// Whether only errors and results are wanted. A stream of events is always whole.
+    pub fn is_quiet(&self) -> bool {
+        self.verbosity() == Verbosity::Quiet && self.format() != Format::Events
+    }
+
     /// Whoever watches the calls to AWS, where they are to be shown.
     pub fn observer(&self) -> Option<Observer> {
         let ui = self.clone();

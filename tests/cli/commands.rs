@@ -128,6 +128,11 @@ async fn what_pipes_read_is_data_and_nothing_else() {
         serde_json::from_str::<serde_json::Value>(line).unwrap();
     }
     assert_eq!(stack.ok(&["plan", "-q"]).await.stderr, "");
+    // Who approved beforehand and wants only results has no use for the plan of a destroy.
+    assert!(!stack.ok(&["plan", "--destroy", "-q"]).await.stdout.is_empty());
+    let quiet = stack.ok(&["destroy", "--yes", "-q"]).await;
+    assert_eq!(quiet.text(), "");
+    stack.ok(&["apply", "--yes", "-q"]).await.does_not_say(&["to create"]);
     let mut command = stack.command(&["plan", "--color", "always"]);
     command.env_remove("NO_COLOR");
     let coloured = Stack::start_command(command).ends().await.exits(0);
