@@ -12,7 +12,7 @@ use super::model::{
 };
 use super::operation::{Phase, Step, Task};
 use super::record::{Record, token};
-use super::recover::{self, Circumstances};
+use super::recover;
 use super::schedule;
 use super::writer::Writer;
 use crate::address::Address;
@@ -25,38 +25,38 @@ use crate::value::Map;
 pub struct Apply<'a> {
     pub(super) options: Options<'a>,
     pub(super) plan: Plan,
-    run: Run,
+    pub(super) run: Run,
     pub(super) record: Record<'a>,
     pub(super) writer: Writer,
     pub(super) tasks: Vec<Task>,
-    stage: Stage,
+    pub(super) stage: Stage,
     /// Operations that may start: longest path first, then in the order of the plan.
     ready: BTreeSet<(Reverse<usize>, usize)>,
     /// Operations that wait for a time before their next attempt.
     resting: BTreeSet<(Duration, usize)>,
     /// Operations that are done and whose dependents wait for a write of this generation.
     saving: BTreeSet<(u64, usize)>,
-    calls: BTreeMap<CallId, Call>,
+    pub(super) calls: BTreeMap<CallId, Call>,
     /// Calls that wait for their progress to be stored.
     parked: BTreeSet<(u64, CallId)>,
     next_call: u64,
     inbox: VecDeque<Message>,
-    events: Vec<Event>,
+    pub(super) events: Vec<Event>,
     pub(super) ended_tokens: BTreeSet<String>,
     unfinished: usize,
-    inherited: BTreeMap<String, Request>,
+    pub(super) inherited: BTreeMap<String, Request>,
     /// Whether earlier runs left entries, also such as need no read, that are still to be folded in.
-    inherits: bool,
-    answers: BTreeMap<String, Observation>,
+    pub(super) inherits: bool,
+    pub(super) answers: BTreeMap<String, Observation>,
     pub(super) summary: Summary,
     pub(super) now: Duration,
-    wall: u64,
+    pub(super) wall: u64,
     /// What is stored, to see whether there is anything to write.
     stored: Option<State>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Stage {
+pub(super) enum Stage {
     /// Before the write that precedes every call.
     Opening,
     /// Operations.
@@ -70,7 +70,7 @@ enum Stage {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Call {
+pub(super) enum Call {
     Operation(usize),
     Inherited(String),
 }
@@ -337,48 +337,6 @@ impl<'a> Apply<'a> {
         Some(self.write_or_wait(idle))
     }
 
-    fn review(&mut self) -> Option<Poll> {
-        if self.summary.stopped.is_some() || self.inherited.is_empty() && self.calls.is_empty() {
-            if !self.calls.is_empty() {
-                return Some(self.write_or_wait(false));
-            }
-            self.fold_inherited();
-            self.stage = Stage::Closing;
-            return None;
-        }
-        if self.calls.len() < self.options.parallelism.max(1)
-            && let Some((token, request)) = self.inherited.pop_first()
-        {
-            // Asked with the state of now: what this run made is not what an earlier one left behind.
-            let state = &self.record.state;
-            let entry = state.pending.iter().find(|pending| pending.token == token);
-            let request = entry.map_or(request, |pending| recover::question(state, pending));
-            return Some(self.start(Call::Inherited(token), request));
-        }
-        Some(self.write_or_wait(false))
-    }
-
-    /// What earlier runs left behind is folded in once more: a call of theirs may have landed since.
-    fn fold_inherited(&mut self) {
-        let answers = std::mem::take(&mut self.answers);
-        // A run that was stopped before it could ask leaves all of it to the next one.
-        if !std::mem::take(&mut self.inherits) || answers.is_empty() && self.summary.stopped.is_some() {
-            return;
-        }
-        let run = self.run.id.clone();
-        let (own, others): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.record.state.pending).into_iter().partition(|pending| pending.run == run);
-        self.record.state.pending = others;
-        let circumstances = Circumstances { registry: self.options.registry, wall: self.wall, taken_over: false };
-        let (mut folded, recovered) = recover::fold(&self.record.state, &answers, circumstances);
-        folded.pending.extend(own);
-        self.record.state = folded;
-        self.changed();
-        for recovered in recovered {
-            self.events.push(Event::Recovered { address: recovered.address, what: recovered.what });
-        }
-    }
-
     fn close(&mut self) -> Option<Poll> {
         if self.writer.is_writing() {
             return Some(Poll::Wait { until: None });
@@ -433,7 +391,7 @@ impl<'a> Apply<'a> {
         Some(Poll::Persist(Box::new(state)))
     }
 
-    fn write_or_wait(&mut self, idle: bool) -> Poll {
+    pub(super) fn write_or_wait(&mut self, idle: bool) -> Poll {
         self.write(idle).unwrap_or_else(|| {
             let rested = self.resting.first().map(|(until, _)| *until);
             let until = rested.into_iter().chain(self.writer.next()).min();
@@ -448,7 +406,7 @@ impl<'a> Apply<'a> {
         }
     }
 
-    fn start(&mut self, call: Call, request: Request) -> Poll {
+    pub(super) fn start(&mut self, call: Call, request: Request) -> Poll {
         let id = CallId(self.next_call);
         self.next_call += 1;
         if let Call::Operation(at) = call

@@ -12,10 +12,12 @@ mod model;
 mod operation;
 mod record;
 pub mod recover;
+mod review;
 mod schedule;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod unready;
 mod writer;
 
 pub use events::Event;
