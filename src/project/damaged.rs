@@ -60,3 +60,62 @@ pub fn told(problems: &Diagnostics) -> Diagnostics {
     let problems = problems.0.iter().cloned().map(|one| Diagnostic { severity: Severity::Warning, ..one });
     Diagnostics(problems.chain([summary]).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::Backend;
+    use super::*;
+
+    const SOUND: &str = "[stack]\nname = 's'\nregion = 'eu-west-1'\n\n[s3.bucket.a]\nversioning = true\n\n[backend.s3]\nbucket = 'states'\n";
+
+    fn opened(folder: &Path, text: &str) -> Result<Project, Error> {
+        fs::write(folder.join("stack.toml"), text).unwrap();
+        open_for_destroy(&Choices { path: folder.into(), ..Choices::default() }, false)
+    }
+
+    fn bucket(project: &Project) -> Option<&str> {
+        match &project.settings.backend {
+            Backend::S3 { bucket, .. } => Some(bucket),
+            Backend::File { .. } => None,
+        }
+    }
+
+    #[test]
+    fn errors_in_blocks_leave_the_settings_to_the_files() {
+        let folder = tempfile::tempdir().unwrap();
+        for text in [
+            SOUND.replace("versioning", "versionning"),
+            SOUND.replace("true", "\"${var.x}\"\n[var]\nx = { type = 'bool' }"),
+        ] {
+            let project = opened(folder.path(), &text).unwrap();
+            assert_eq!(bucket(&project), Some("states"), "{text}");
+            assert!(!project.problems.0.is_empty() && told(&project.problems).0.len() > project.problems.0.len());
+        }
+    }
+
+    #[test]
+    fn errors_that_may_hide_the_settings_leave_them_to_the_last_apply() {
+        let broken = [
+            // It swallows the backend below it.
+            SOUND.replace("versioning = true", "name = \"\"\""),
+            SOUND.replace("versioning = true", "versioning = tru"),
+            SOUND.replace("bucket = 'states'", "buckt = 'states'"),
+            SOUND.replace("bucket = 'states'", "bucket = '${var.gone}'"),
+            "\u{0}".to_owned(),
+        ];
+        for text in broken {
+            let folder = tempfile::tempdir().unwrap();
+            let refused = opened(folder.path(), &text).map(|_| ()).unwrap_err().into_diagnostics();
+            let notes = || refused.0.iter().flat_map(|one| &one.notes);
+            assert!(notes().any(|note| note.contains("where the state is")), "{text}: {refused:?}");
+            let sound = opened(folder.path(), SOUND).unwrap();
+            assert!(sound.problems.0.is_empty());
+            memory::keep(&sound, false).unwrap();
+            let project = opened(folder.path(), &text).unwrap();
+            assert_eq!(bucket(&project), Some("states"), "{text}");
+            assert!(!project.problems.0.is_empty());
+        }
+    }
+}
