@@ -225,7 +225,6 @@ fn holds(lab: Lab, possible: &[&'static str]) {
     names.sort_unstable();
     expected.sort_unstable();
     assert_eq!(names, expected, "{}", report());
-    println!("{} states", checker.unique_state_count());
 }
 
 /// With this flaw, the checker finds how `property` comes to be broken.
@@ -233,12 +232,6 @@ fn fails(lab: Lab, flaw: Flaw, property: &'static str) {
     let wanted = HasDiscoveries::AnyOf([property].into());
     let lab = Lab { flaw, ..lab };
     let checker = lab.checker().threads(2).finish_when(wanted).spawn_bfs().join();
-    let found = checker.discovery(property);
-    println!(
-        "{flaw:?}: {} states, {:?} steps",
-        checker.unique_state_count(),
-        found.map(|path| path.into_actions().len())
-    );
     assert!(checker.discovery(property).is_some(), "{flaw:?} does no harm?");
 }
 
