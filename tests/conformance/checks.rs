@@ -174,9 +174,26 @@ async fn is_gone(stage: &Stage, folder: &FilePath, fixture: &Fixture, last: &Ins
     stage.ledger.actions(&calls, &BTreeSet::from([(stage.type_name().to_owned(), Part::Delete)]))
 }
 
-/// Each optional property taken out goes back to AWS's default, and state forgets it. Quickly one after the other; in a
-/// full run each from the whole block.
+/// Each optional property taken out goes back to AWS's default, and state forgets it. One after the other; in a full run also
+/// each from the whole block.
 pub async fn removals(stage: &Stage) -> Result<Verdict> {
+    let removed = take_out(stage, Beside::WhatIsLeft).await?;
+    if main_is_full() {
+        take_out(stage, Beside::AllOthers).await?;
+    }
+    Ok(if removed > 0 { Verdict::Passed } else { Verdict::Meaningless("no property of it can be taken out") })
+}
+
+/// What else the file says when a property is taken out.
+#[derive(Clone, Copy, PartialEq)]
+enum Beside {
+    /// What was not taken out before it.
+    WhatIsLeft,
+    /// All that the base fixture has.
+    AllOthers,
+}
+
+async fn take_out(stage: &Stage, beside: Beside) -> Result<usize> {
     let (base, folder) = (stage.base()?, folder()?);
     let folder = folder.path();
     let mut before = stage.settle(folder, Goal::Stack(&base)).await?.instance(&stage.it())?.clone();
@@ -204,13 +221,15 @@ pub async fn removals(stage: &Stage) -> Result<Verdict> {
         went_back(stage, folder, &less, &before, &after).await.map_err(|e| e.context(format!("without {name}")))?;
         removed += 1;
         before = after.instance(&stage.it())?.clone();
-        if main_is_full() {
+        if beside == Beside::AllOthers {
             before = stage.settle(folder, Goal::Stack(&base)).await?.instance(&stage.it())?.clone();
         } else {
             current = less;
         }
     }
-    Ok(if removed > 0 { Verdict::Passed } else { Verdict::Meaningless("no property of it can be taken out") })
+    // The account is for whatever comes next.
+    stage.settle(folder, Goal::Nothing(&base)).await?;
+    Ok(removed)
 }
 
 async fn is_valid(stage: &Stage, folder: &FilePath, fixture: &Fixture) -> Result<bool> {
