@@ -22,7 +22,7 @@ use crate::folder::Folder;
 use crate::resources::Types;
 
 mod damaged;
-pub mod memory;
+pub mod whereabouts;
 
 pub use damaged::{open_for_destroy, told};
 

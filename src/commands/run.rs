@@ -12,7 +12,7 @@ use crate::cli::Global;
 use crate::deployment::{Deployment, Destination, Planned, Reach};
 use crate::error::Error;
 use crate::local::{DEFAULT_ACCOUNT_ID, Endpoint, Local};
-use crate::project::{self, Choices, Project, memory};
+use crate::project::{self, Choices, Project, whereabouts};
 use crate::ui::Ui;
 
 /// The stack that the command line names.
@@ -166,7 +166,7 @@ async fn under_lease(
         return Ok(INTERRUPTED);
     }
     if !order.destroy
-        && let Err(error) = memory::keep(&deployment.project, deployment.is_local())
+        && let Err(error) = whereabouts::keep(&deployment.project, deployment.is_local())
     {
         ui.note(&format!("where the state is could not be written down for later: {error}"));
     }

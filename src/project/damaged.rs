@@ -4,7 +4,7 @@ use std::path::Path;
 
 use s3stack_engine::diagnostic::{Diagnostic, Diagnostics, Severity};
 
-use super::{Choices, Project, memory, read, source_files};
+use super::{Choices, Project, read, source_files, whereabouts};
 use crate::error::Error;
 
 /// Loads a stack that is to be destroyed. If its files have errors, state says what there is, and the files only where
@@ -34,7 +34,7 @@ pub fn open_for_destroy(choices: &Choices, local: bool) -> Result<Project, Error
         return Ok(read.into_project());
     }
     if !read.is_located {
-        match memory::recall(&read.folder, &read.environment, local) {
+        match whereabouts::recall(&read.folder, &read.environment, local) {
             Some(settings) => read.settings = settings,
             None => {
                 let word = "nor has an apply from this folder left word of where the state is";
@@ -112,7 +112,7 @@ mod tests {
             assert!(notes().any(|note| note.contains("where the state is")), "{text}: {refused:?}");
             let sound = opened(folder.path(), SOUND).unwrap();
             assert!(sound.problems.0.is_empty());
-            memory::keep(&sound, false).unwrap();
+            whereabouts::keep(&sound, false).unwrap();
             let project = opened(folder.path(), &text).unwrap();
             assert_eq!(bucket(&project), Some("states"), "{text}");
             assert!(!project.problems.0.is_empty());

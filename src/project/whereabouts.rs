@@ -18,7 +18,7 @@ const MAX_BYTES: u64 = 64 * 1024;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Memory {
+struct Whereabouts {
     format: u32,
     name: String,
     region: Option<String>,
@@ -35,8 +35,8 @@ struct Memory {
 /// If the folder cannot be written.
 pub fn keep(project: &Project, local: bool) -> io::Result<()> {
     let Settings { name, region, account_id, id, backend, confirm, tags: _ } = project.settings.clone();
-    let memory = Memory { format: FORMAT, name, region, account_id, id, backend, confirm };
-    let text = serde_json::to_vec_pretty(&memory)?;
+    let whereabouts = Whereabouts { format: FORMAT, name, region, account_id, id, backend, confirm };
+    let text = serde_json::to_vec_pretty(&whereabouts)?;
     let Some(path) = path(&project.folder, &project.environment, local) else { return Ok(()) };
     // Unchanged is the usual case: a stack folder may be read-only after its first apply.
     if fs::read(&path).is_ok_and(|old| old == text) {
@@ -57,7 +57,7 @@ pub fn recall(folder: &Path, environment: &str, local: bool) -> Option<Settings>
     if fs::metadata(&path).ok()?.len() > MAX_BYTES {
         return None;
     }
-    let Memory { format, name, region, account_id, id, backend, confirm } =
+    let Whereabouts { format, name, region, account_id, id, backend, confirm } =
         serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
     let tags = s3stack_engine::value::Map::new();
     (format == FORMAT).then_some(Settings { name, region, tags, account_id, id, backend, confirm })
