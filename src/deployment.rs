@@ -182,7 +182,7 @@ impl Deployment {
         let (state, condition) = read_state(&project, store.as_ref(), &facts, local, reading).await?;
         if !project.problems.0.is_empty() && condition == Condition::Absent {
             return Err(Error::refused(
-                "S3S-A6",
+                "S3S-J6",
                 format!("there is no state at {}, and files with errors may name the wrong place", store.place()),
                 "mend the files and try again; nothing was changed",
             ));
@@ -359,7 +359,7 @@ impl Deployment {
             Some(sealer) => Ok(sealer),
             None => Sealer::ephemeral().map_err(|error| {
                 Error::refused(
-                    "S3S-F3",
+                    "S3S-L3",
                     format!("the system gives no random numbers: {error}"),
                     "repair the system's random source",
                 )
@@ -411,7 +411,7 @@ impl Deployment {
         let recovered = planned.state != self.state;
         let options = Options { registry: &Types, seal: &seal, parallelism: PARALLELISM, recovered, before };
         let apply = Apply::new(planned.plan, planned.state, run, options)
-            .map_err(|error| Error::refused("S3S-A2", error.to_string(), "run the command again; it plans anew"))?;
+            .map_err(|error| Error::refused("S3S-J2", error.to_string(), "run the command again; it plans anew"))?;
         let persistence = Persistence { store: self.store.clone(), condition: self.condition.clone(), keeper };
         Ok(drive(apply, &cloud, persistence, stop, watch).await)
     }
@@ -541,7 +541,7 @@ async fn read_state(
 pub fn run_note(state: &State) -> Option<Diagnostic> {
     let run = state.run.as_ref()?;
     Some(
-        Diagnostic::warning("S3S-B5", format!("{} by {} is under way, or was cut short", run.command, run.who))
+        Diagnostic::warning("S3S-S5", format!("{} by {} is under way, or was cut short", run.command, run.who))
             .note("This plan shows what is there now; the next apply looks at what that run left."),
     )
 }

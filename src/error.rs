@@ -93,16 +93,16 @@ impl Error {
             Self::Fault { doing, fault } => {
                 Diagnostics(vec![Diagnostic { help: next_step(&fault), ..fault_diagnostic(&doing, &fault) }])
             }
-            Self::Store(error) => one("S3S-B1", with_causes(&error), store_help(&error)),
+            Self::Store(error) => one("S3S-S1", with_causes(&error), store_help(&error)),
             Self::Lease(error) => {
                 let help = match &error {
                     LeaseError::Store(store) => store_help(store),
                     _ => error.help(),
                 };
-                one("S3S-B2", with_causes(&error), help)
+                one("S3S-S2", with_causes(&error), help)
             }
-            Self::Local(error) => one("S3S-B3", with_causes(&error), None),
-            Self::Clients(error) => one("S3S-C1", with_causes(&error), None),
+            Self::Local(error) => one("S3S-S3", with_causes(&error), None),
+            Self::Clients(error) => one("S3S-X1", with_causes(&error), None),
             error @ Self::State { .. } => {
                 let help = match &error {
                     Self::State { source: StateError::Newer { .. }, .. } => {
@@ -110,11 +110,11 @@ impl Error {
                     }
                     _ => "put an earlier one back with `s3stack state restore`; nothing was changed",
                 };
-                one("S3S-B4", with_causes(&error), Some(help.into()))
+                one("S3S-S4", with_causes(&error), Some(help.into()))
             }
             Self::Io { doing, path, source } => {
                 let help = io_help(&source);
-                one("S3S-F1", with_causes(&Self::Io { doing, path, source }), help.map(str::to_owned))
+                one("S3S-L1", with_causes(&Self::Io { doing, path, source }), help.map(str::to_owned))
             }
             Self::Refused { code, message, help } => one(code, message, Some(help)),
         }
@@ -146,7 +146,7 @@ fn io_help(error: &std::io::Error) -> Option<&'static str> {
 
 /// A failed call as a diagnostic, with everything AWS said.
 pub fn fault_diagnostic(doing: &str, fault: &Fault) -> Diagnostic {
-    let mut diagnostic = Diagnostic::error("S3S-C2", format!("{doing} failed")).note(fault.to_string());
+    let mut diagnostic = Diagnostic::error("S3S-X2", format!("{doing} failed")).note(fault.to_string());
     diagnostic.help = next_step(fault);
     diagnostic
 }

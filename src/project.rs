@@ -223,7 +223,7 @@ impl Project {
 fn source_files(path: &Path) -> Result<(PathBuf, Vec<Arc<SourceFile>>), Error> {
     let found = fs::metadata(path).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => Error::refused(
-            "S3S-F2",
+            "S3S-L2",
             format!("there is nothing at {}", path.display()),
             "name the folder of a stack, or make a new one with `s3stack init`",
         ),
@@ -237,7 +237,7 @@ fn source_files(path: &Path) -> Result<(PathBuf, Vec<Arc<SourceFile>>), Error> {
     };
     if !main.is_file() {
         return Err(Error::refused(
-            "S3S-F2",
+            "S3S-L2",
             format!("there is no stack in {}", folder.display()),
             "a stack is a folder with a stack.toml: name its path, or make a new one with `s3stack init`",
         ));
@@ -262,7 +262,7 @@ fn source_file(path: &Path) -> Result<Arc<SourceFile>, Error> {
     let found = fs::metadata(path).map_err(|source| unreadable(path, source))?;
     if !found.is_file() {
         // A pipe would be waited for, a device read without end.
-        return Err(Error::refused("S3S-F2", format!("{name} is not a file"), "name a file of TOML"));
+        return Err(Error::refused("S3S-L2", format!("{name} is not a file"), "name a file of TOML"));
     }
     let size = found.len();
     if size > limit {
@@ -340,7 +340,7 @@ impl Reader<'_> {
             (Value::String(text), _) => Some(text),
             (Value::Null, _) | (_, None) => None,
             (other, Some(node)) => {
-                let wrong = Diagnostic::error("S3S-V2", format!("`{name}` must be a string, and is {}", other.kind()));
+                let wrong = Diagnostic::error("S3S-W2", format!("`{name}` must be a string, and is {}", other.kind()));
                 let wrong = wrong.at(node.span.clone()).help("write a text, in quotes");
                 self.diagnostics.extend_elsewhere(Diagnostics(vec![wrong]));
                 None
@@ -408,7 +408,7 @@ fn check_version(wanted: &str, node: Option<&Node>, diagnostics: &mut Diagnostic
                 .help("use such a version"),
         ),
         (Err(error), _) => diagnostics.extend_elsewhere(Diagnostics(vec![
-            Diagnostic::error("S3S-V8", format!("\"{wanted}\" is no version requirement: {error}"))
+            Diagnostic::error("S3S-W8", format!("\"{wanted}\" is no version requirement: {error}"))
                 .at(place)
                 .help("write it like \">=0.1\""),
         ])),
@@ -458,14 +458,14 @@ mod tests {
                 "S3S-P1 5:14 `yes` is no value",
                 "S3S-P4 6:14 NaN, infinity and numbers beyond 64-bit floats are refused",
                 "S3S-R2 13:11 there is no variable `x`",
-                "S3S-V1 7:1 there is no property `versionin` here",
+                "S3S-W1 7:1 there is no property `versionin` here",
             ]
         );
     }
 
     #[test]
     fn what_follows_from_a_mistake_is_not_told() {
-        let missing = ["S3S-V11 5:1 the variable `x` has no value"];
+        let missing = ["S3S-W11 5:1 the variable `x` has no value"];
         for block in [
             "[s3.bucket.a]\nname = \"${var.x}\"\n",
             "[s3.bucket.a]\nwhen = \"${var.x == 1}\"\nprotect = \"${var.x}\"\n",
@@ -477,7 +477,7 @@ mod tests {
         }
         // A wrong type is not looked at any further.
         let text = format!("{HEAD}[s3.bucket.a]\nname = \"${{1}}\"\n");
-        assert_eq!(said(text), ["S3S-V2 5:8 expected a string, found a number"]);
+        assert_eq!(said(text), ["S3S-W2 5:8 expected a string, found a number"]);
         let text = format!("{HEAD}[s3.bucket.a]\nwhen = \"${{1/0}}\"\n");
         assert_eq!(said(text), ["S3S-E04 5:11 division by zero"]);
     }
@@ -489,10 +489,10 @@ mod tests {
             said(text),
             [
                 "S3S-R5 3:13 `aws` cannot be named in [stack]",
-                "S3S-V2 2:8 expected a string, found a number",
-                "S3S-V2 5:8 expected a table of strings, found a number",
-                "S3S-V2 7:10 expected a string, found a number",
-                "S3S-V8 4:12 \"banana\" does not match ^[<>=^~*0-9]",
+                "S3S-W2 2:8 expected a string, found a number",
+                "S3S-W2 5:8 expected a table of strings, found a number",
+                "S3S-W2 7:10 expected a string, found a number",
+                "S3S-W8 4:12 \"banana\" does not match ^[<>=^~*0-9]",
             ]
         );
     }

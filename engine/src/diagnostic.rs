@@ -293,11 +293,11 @@ mod tests {
 
     #[test]
     fn errors_are_limited_and_warnings_make_none() {
-        let mut many = Diagnostics(vec![Diagnostic::error("S3S-V1", "wrong"); 5]);
+        let mut many = Diagnostics(vec![Diagnostic::error("S3S-W1", "wrong"); 5]);
         many.limit(3, 4);
         assert_eq!(many.0.len(), 4);
         assert_eq!(many.0[3].message, "there are 6 more errors");
-        let mut warnings = Diagnostics(vec![Diagnostic::warning("S3S-V1", "odd"); 5]);
+        let mut warnings = Diagnostics(vec![Diagnostic::warning("S3S-W1", "odd"); 5]);
         warnings.limit(3, 0);
         assert!(!warnings.has_errors() && warnings.0.len() == 5);
     }
@@ -305,9 +305,9 @@ mod tests {
     #[test]
     fn a_place_is_told_once() {
         let file = Arc::new(SourceFile { name: "stack.toml".into(), text: "name = 1\n".into() });
-        let at = |start, end| Diagnostic::error("S3S-V2", "wrong").at(Span { file: file.clone(), start, end });
+        let at = |start, end| Diagnostic::error("S3S-W2", "wrong").at(Span { file: file.clone(), start, end });
         let mut told = Diagnostics(vec![at(7, 8)]);
-        told.extend_elsewhere(Diagnostics(vec![at(0, 9), at(7, 7), at(0, 4), Diagnostic::error("S3S-C2", "no place")]));
+        told.extend_elsewhere(Diagnostics(vec![at(0, 9), at(7, 7), at(0, 4), Diagnostic::error("S3S-X2", "no place")]));
         let spans: Vec<_> = told.0.iter().map(|one| one.span.as_ref().map(|span| (span.start, span.end))).collect();
         assert_eq!(spans, [Some((7, 8)), Some((0, 4)), None]);
     }

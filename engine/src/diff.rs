@@ -9,7 +9,7 @@ use crate::value::{Map, Value};
 /// maps' absent members and absence taken as one. Where others may write too (tags), nothing and an empty map are one.
 pub fn same(schema: &Schema, path: &Path, desired: &Value, live: &Value) -> bool {
     let property = schema.nearest(path);
-    let is_nothing = |value: &Value| value.is_null() || value.as_map().is_some_and(Map::is_empty);
+    let is_nothing = |value: &Value| value.is_null() || value.as_map().is_some_and(|map| map.is_empty());
     if property.is_some_and(|property| property.open) && is_nothing(desired) && is_nothing(live) {
         return true;
     }

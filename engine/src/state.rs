@@ -255,6 +255,14 @@ mod tests {
         assert_eq!(State::from_json(&state.to_json().unwrap()).unwrap(), state);
     }
 
+    /// States outlive versions: this file stays as it is while the format has this number.
+    #[test]
+    fn a_state_of_this_format_is_read_and_written_to_the_last_byte() {
+        let written = include_str!("testdata/state-format-1.json").trim_end();
+        let state = State::from_json(written.as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(state.to_json().unwrap()).unwrap(), written);
+    }
+
     #[test]
     fn a_truncated_state_is_malformed_and_an_empty_one_too() {
         let bytes = State::new("l".into(), "s".into(), "default".into()).to_json().unwrap();

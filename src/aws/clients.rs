@@ -25,7 +25,7 @@ use tokio::sync::{OnceCell, watch};
 
 use super::call::Gate;
 use super::http::{BundleError, client, read_bundle};
-use super::limiter::{Limiter, WIDE_OPEN};
+use super::limiter::{Limiter, widest};
 use super::log::{CallLog, CallSummary, LogInterceptor, Observer};
 use super::operation::Operation;
 use super::retry::Policy;
@@ -43,7 +43,7 @@ pub struct Settings {
     /// The account of the private AWS, twelve digits. Nothing is then read from the environment or profiles, and no
     /// proxy is used; `endpoint` must be given.
     pub local_account: Option<String>,
-    /// How many calls of one kind may be under way at once; absent for [`WIDE_OPEN`].
+    /// How many calls of one kind may be under way at once; absent for [`widest`].
     pub parallelism: Option<usize>,
     /// Who is told about each call.
     pub observer: Option<Observer>,
@@ -100,7 +100,7 @@ struct Shared {
     profile: Option<String>,
     local: bool,
     path_style: bool,
-    parallelism: usize,
+    parallelism: Option<usize>,
     policy: Policy,
     log: Arc<CallLog>,
     stop: watch::Sender<bool>,
@@ -160,7 +160,7 @@ impl Clients {
                 sdk,
                 profile: settings.profile,
                 local: settings.local_account.is_some(),
-                parallelism: settings.parallelism.unwrap_or(WIDE_OPEN),
+                parallelism: settings.parallelism,
                 policy: settings.policy,
                 log: Arc::new(CallLog::new(settings.observer)),
                 stop: watch::Sender::new(false),
@@ -368,7 +368,7 @@ impl Session {
                 let shared = &self.clients.shared;
                 lock(&shared.limiters)
                     .entry((self.target.account.clone(), region, service, reads))
-                    .or_insert_with(|| Limiter::new(shared.parallelism))
+                    .or_insert_with(|| Limiter::new(shared.parallelism.unwrap_or_else(|| widest(reads))))
                     .clone()
             })
             .clone()

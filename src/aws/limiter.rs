@@ -12,7 +12,12 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// So many calls of one class are under way at once, until the service objects.
-pub const WIDE_OPEN: usize = 100;
+///
+/// A plan is all reads, and its time is theirs. An apply waits for what depends on what, and each call under way holds a
+/// connection with its buffers, which is most of the memory of an apply.
+pub const fn widest(reads: bool) -> usize {
+    if reads { 100 } else { 32 }
+}
 
 /// The rule, without waiting: how many calls may be under way and how far apart they start.
 #[derive(Debug)]

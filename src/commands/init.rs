@@ -52,7 +52,7 @@ fn starter(folder: &Path, ui: &mut Ui) -> Result<u8, Error> {
     let mut file = fs::OpenOptions::new().write(true).create_new(true).open(&stack).map_err(|source| {
         if source.kind() == std::io::ErrorKind::AlreadyExists {
             Error::refused(
-                "S3S-F4",
+                "S3S-L4",
                 format!("{} exists already", stack.display()),
                 "choose another folder, or edit that file",
             )
@@ -99,7 +99,7 @@ async fn backend(global: &Global, path: &Path, ui: &mut Ui) -> Result<u8, Error>
     let project = open_project(global, path, ui)?;
     let Backend::S3 { bucket, region, profile, .. } = project.settings.backend.clone() else {
         return Err(Error::refused(
-            "S3S-B7",
+            "S3S-S7",
             "this stack keeps its state in a folder",
             "write [backend.s3] with `bucket = \"…\"` into the stack file first",
         ));
@@ -119,7 +119,7 @@ async fn backend(global: &Global, path: &Path, ui: &mut Ui) -> Result<u8, Error>
     };
     let made = make_bucket(session.s3(), &wanted)
         .await
-        .map_err(|error| Error::refused("S3S-B8", with_causes(&error), error.help()))?;
+        .map_err(|error| Error::refused("S3S-S8", with_causes(&error), error.help()))?;
     let verb = if made.created { "made" } else { "adopted" };
     match made.written.as_slice() {
         [] => ui.note(&format!("{bucket} is as it must be")),

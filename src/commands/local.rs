@@ -49,7 +49,7 @@ pub async fn run(_: &Global, command: Command, ui: &mut Ui) -> Result<u8, Error>
     let done = tokio::task::spawn_blocking(move || work(&local, &command, &*say)).await;
     let (text, document) = match done {
         Ok(done) => done?,
-        Err(error) => return Err(Error::refused("S3S-B3", format!("the local AWS failed: {error}"), "try again")),
+        Err(error) => return Err(Error::refused("S3S-S3", format!("the local AWS failed: {error}"), "try again")),
     };
     match ui.format() {
         Format::Text => ui.data(&text),
@@ -80,7 +80,7 @@ fn work(local: &Local, command: &Command, say: &dyn Fn(&str)) -> Result<(String,
         Command::Env(_) => {
             // A shell evaluates what is printed here, so where there is nothing to print it must fail.
             let variables = local.environment_variables("us-east-1")?.ok_or_else(|| {
-                Error::refused("S3S-B3", "the local AWS is not running", "start it with `s3stack local start`")
+                Error::refused("S3S-S3", "the local AWS is not running", "start it with `s3stack local start`")
             })?;
             let lines = variables.iter().map(|(name, value)| format!("export {name}={}\n", quoted(value)));
             (lines.collect(), variables.iter().map(|(name, value)| (name.to_string(), json!(value))).collect())

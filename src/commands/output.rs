@@ -33,7 +33,7 @@ pub async fn run(global: &Global, arguments: Arguments, ui: &mut Ui) -> Result<u
         let lines = lines(outputs);
         env_file::write_plain(path, &lines).map_err(|error| {
             Error::refused(
-                "S3S-F5",
+                "S3S-L5",
                 format!("{} cannot be written: {error}", path.display()),
                 "name a file in a folder that is there and can be written",
             )

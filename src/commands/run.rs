@@ -82,7 +82,7 @@ async fn destination(global: &Global, folder: &Path, ui: &Ui) -> Result<Destinat
     match started {
         Ok(endpoint) => Ok(Destination::Local(endpoint?)),
         Err(error) => {
-            Err(Error::refused("S3S-B3", format!("the local AWS could not be started: {error}"), "try again"))
+            Err(Error::refused("S3S-S3", format!("the local AWS could not be started: {error}"), "try again"))
         }
     }
 }
@@ -237,17 +237,17 @@ async fn approve(deployment: &Deployment, order: &Order<'_>, planned: &Planned, 
     match answer {
         Some(answer) if answer == wanted => Ok(()),
         Some(_) => Err(Error::refused(
-            "S3S-A3",
+            "S3S-J3",
             "not approved; nothing was changed",
             "run the command again to be asked again",
         )),
         None if losses => Err(Error::refused(
-            "S3S-A3",
+            "S3S-J3",
             "this would lose what is listed above, and nobody can be asked here; nothing was changed",
             "run it on a terminal, or approve beforehand with --yes",
         )),
         None => Err(Error::refused(
-            "S3S-A3",
+            "S3S-J3",
             "nobody can be asked for approval here; nothing was changed",
             "approve beforehand with --yes, or save a plan with `plan --out` and apply that",
         )),

@@ -79,14 +79,14 @@ impl Saved {
         file.take(MAX_BYTES).read_to_string(&mut text).map_err(fail)?;
         let saved: Self = serde_json::from_str(&text).map_err(|error| {
             Error::refused(
-                "S3S-A4",
+                "S3S-J4",
                 format!("{name} is no saved plan of this version: {error}"),
                 "make it anew with `plan --out`",
             )
         })?;
         if saved.format != FORMAT || saved.tool != env!("CARGO_PKG_VERSION") {
             return Err(Error::refused(
-                "S3S-A4",
+                "S3S-J4",
                 format!("{name} was saved by s3stack {}, and this is {}", saved.tool, env!("CARGO_PKG_VERSION")),
                 "apply it with that version, or make it anew with `plan --out`",
             ));
@@ -127,7 +127,7 @@ impl Saved {
             return Ok(());
         }
         Err(Error::refused(
-            "S3S-A5",
+            "S3S-J5",
             format!("the saved plan does not hold any more: {}; nothing was changed", changed.join("; ")),
             "look at a fresh plan, and save that",
         ))

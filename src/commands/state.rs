@@ -162,7 +162,7 @@ async fn change(
         deployment.refresh_state().await?;
         if deployment.state.run.is_some() || !deployment.state.pending.is_empty() {
             return Err(Error::refused(
-                "S3S-B5",
+                "S3S-S5",
                 "a run was cut short, and what it began is not folded in yet",
                 "run `s3stack apply` first",
             ));
@@ -183,7 +183,7 @@ async fn restore(mut deployment: Deployment, serial: u64) -> Result<(), Error> {
         let place = deployment.store.place();
         let kept = deployment.store.kept(serial).await?.ok_or_else(|| {
             Error::refused(
-                "S3S-B6",
+                "S3S-S6",
                 format!("{place} keeps no serial {serial}"),
                 "`s3stack state history` lists those it has",
             )

@@ -54,7 +54,7 @@ pub fn told(problems: &Diagnostics) -> Diagnostics {
         return Diagnostics::default();
     }
     let summary =
-        Diagnostic::warning("S3S-A6", "the stack's files have errors, so what is destroyed is what the state knows of")
+        Diagnostic::warning("S3S-J6", "the stack's files have errors, so what is destroyed is what the state knows of")
             .note("`protect` and `retain` hold where either the state or a block says so.")
             .help("if that is not what you want, stop here and mend the files first");
     let problems = problems.0.iter().cloned().map(|one| Diagnostic { severity: Severity::Warning, ..one });

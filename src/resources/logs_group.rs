@@ -1,6 +1,6 @@
 //! `logs.group`: a log group of CloudWatch Logs.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
@@ -176,9 +176,9 @@ impl ResourceType for Group {
     fn predict(&self, _: &str, facts: &Facts, property: &mut PropertyReader<'_>) -> Value {
         match property("name") {
             Value::String(name) => arn(facts, &name).into(),
-            name => Value::Unknown(Unknown::Expression {
+            name => Value::from(Unknown::Expression {
                 source: arn(facts, "${name}"),
-                scope: BTreeMap::from([("name".to_owned(), name)]),
+                scope: Map::from([("name".to_owned(), name)]),
             }),
         }
     }
@@ -193,12 +193,12 @@ impl ResourceType for Group {
             && !RETENTIONS.contains(&days)
         {
             let longer = RETENTIONS.iter().find(|one| **one > days).unwrap_or(&3653);
-            let problem = Problem::new("S3S-V7", &path, format!("AWS has no retention of {days} days"));
+            let problem = Problem::new("S3S-W7", &path, format!("AWS has no retention of {days} days"));
             problems.push(problem.help(format!("the next longer one is {longer}")));
         }
         if resource.property("class").as_str() == Some("DELIVERY") && !resource.property("retention").is_null() {
             let message = "AWS takes no retention for the class DELIVERY: it keeps those logs for a day or two";
-            problems.push(Problem::new("S3S-V7", &path, message).help("take it out"));
+            problems.push(Problem::new("S3S-W7", &path, message).help("take it out"));
         }
         tags::check("CloudWatch Logs", resource.property("tags"), &mut problems);
         problems

@@ -74,7 +74,7 @@ impl Question {
     /// Whether a bulk answer that does not tell `property` has to be completed by a call: the property matters, and has a
     /// value that could differ.
     pub fn asks_for(&self, property: &str) -> bool {
-        let is_nothing = |value: &Value| value.is_null() || value.as_map().is_some_and(Map::is_empty);
+        let is_nothing = |value: &Value| value.is_null() || value.as_map().is_some_and(|map| map.is_empty());
         self.properties.contains(property) && self.managed.get(property).is_some_and(|value| !is_nothing(value))
     }
 }

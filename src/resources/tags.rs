@@ -64,10 +64,10 @@ pub fn check(service: &str, tags: &Value, problems: &mut Vec<Problem>) {
         if let Some(c) = foreign {
             let message = format!("{service} takes no `{}` in a tag", c.escape_default());
             let help = "it takes letters, digits, spaces and _ . : / = + - @";
-            problems.push(Problem::new("S3S-V8", &path, message).help(help));
+            problems.push(Problem::new("S3S-W8", &path, message).help(help));
         }
         if value.as_str().is_some_and(|text| text.chars().count() > 256) {
-            problems.push(Problem::new("S3S-V9", &path, "a tag's value has at most 256 characters"));
+            problems.push(Problem::new("S3S-W9", &path, "a tag's value has at most 256 characters"));
         }
     }
 }
@@ -109,6 +109,6 @@ mod tests {
         let mut problems = Vec::new();
         check("IAM", &Value::map([("Team", "a&b"), ("x", "é 1")].map(|(k, v)| (k, Value::from(v)))), &mut problems);
         let told: Vec<_> = problems.iter().map(|problem| (problem.code, problem.message.as_str())).collect();
-        assert_eq!(told, [("S3S-V8", "IAM takes no `&` in a tag")]);
+        assert_eq!(told, [("S3S-W8", "IAM takes no `&` in a tag")]);
     }
 }

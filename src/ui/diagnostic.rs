@@ -215,13 +215,13 @@ mod tests {
 
     #[test]
     fn without_a_place_the_resource_is_named_and_long_notes_are_wrapped() {
-        let diagnostic = Diagnostic::error("S3S-C2", "reading the state failed")
+        let diagnostic = Diagnostic::error("S3S-X2", "reading the state failed")
             .on(&Address::root("s3.bucket", "data"))
             .note("s3:GetBucketPolicy answered AccessDenied: User: arn:aws:iam::123456789012:user/ci is not authorized to \
                    perform: s3:GetBucketPolicy on resource: arn:aws:s3:::data (request REQ1)\u{1b}[2J")
             .help("allow s3:GetBucketPolicy");
         insta::assert_snapshot!(shown(&diagnostic), @r"
-        error[S3S-C2]: reading the state failed
+        error[S3S-X2]: reading the state failed
         --> s3.bucket.data
          = note: s3:GetBucketPolicy answered AccessDenied: User: arn:aws:iam::123456789012:user/ci is
                  not authorized to perform: s3:GetBucketPolicy on resource: arn:aws:s3:::data (request
@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn line_ends_of_windows_and_endless_paths_are_not_shown() {
         let file = Arc::new(SourceFile { name: "stack.toml".into(), text: "[a]\r\nname = 1\r\nb = 2\r\n".into() });
-        let diagnostic = Diagnostic::error("S3S-V2", "expected a string")
+        let diagnostic = Diagnostic::error("S3S-W2", "expected a string")
             .at(at(&file, "1", 0))
             .property(&Path::of("x".repeat(200)))
             .help("put quotes round it");
@@ -274,7 +274,7 @@ mod tests {
         let file = file();
         let error = |part: &str| Diagnostic::error("S3S-T2", format!("wrong {part}")).at(at(&file, part, 0));
         let diagnostics = Diagnostics(vec![
-            Diagnostic::error("S3S-C2", "no place"),
+            Diagnostic::error("S3S-X2", "no place"),
             error("versioning"),
             error("name"),
             Diagnostic::warning("S3S-W1", "a warning").at(at(&file, "true", 0)),

@@ -282,7 +282,7 @@ mod tests {
 
     fn made(name: &str) -> Value {
         let address = Address::root("iam.access_key", "app");
-        Value::Unknown(Unknown::Attribute { address, name: name.into(), sensitive: name == "secret" })
+        Value::from(Unknown::Attribute { address, name: name.into(), sensitive: name == "secret" })
     }
 
     fn outputs() -> Map {

@@ -5,6 +5,7 @@
 mod support;
 
 mod backend;
+mod codes;
 mod commands;
 mod local;
 mod saved;

@@ -22,7 +22,7 @@ async fn a_saved_plan_is_carried_out_without_a_question_and_once() {
     assert_eq!(mode & 0o777, 0o600);
     stack.ok(APPLY).await;
     stack.settled().await;
-    stack.refused(APPLY).await.says(&["S3S-A5", "serial"]);
+    stack.refused(APPLY).await.says(&["S3S-J5", "serial"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -38,7 +38,7 @@ async fn a_saved_destruction_is_carried_out() {
 async fn a_saved_plan_does_not_hold_when_the_file_changed() {
     let stack = saved(TEXT).await;
     stack.write("stack.toml", &TEXT.replace("versioning = true", "versioning = false"));
-    stack.refused(APPLY).await.says(&["S3S-A5", "s3.bucket.data is not as it was"]);
+    stack.refused(APPLY).await.says(&["S3S-J5", "s3.bucket.data is not as it was"]);
     stack.write("stack.toml", TEXT);
     stack.refused(&["apply", "--plan", "saved.s3plan", "--var", "purpose=other"]).await.says(&["s3.bucket.data"]);
     stack.ok(APPLY).await;
@@ -52,7 +52,7 @@ async fn a_saved_plan_does_not_hold_when_state_changed() {
     stack.ok(&["plan", "--out", "saved.s3plan"]).await;
     stack.ok(&["state", "mv", "s3.bucket.data", "s3.bucket.other"]).await;
     stack.ok(&["state", "mv", "s3.bucket.other", "s3.bucket.data"]).await;
-    stack.refused(APPLY).await.says(&["S3S-A5", "serial"]);
+    stack.refused(APPLY).await.says(&["S3S-J5", "serial"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,7 +64,7 @@ async fn a_saved_plan_does_not_hold_when_live_changed() {
     let suspended = VersioningConfiguration::builder().status(BucketVersioningStatus::Suspended).build();
     let name = format!("shown-data-{}", stack.account);
     stack.s3().await.put_bucket_versioning().bucket(&name).versioning_configuration(suspended).send().await.unwrap();
-    stack.refused(APPLY).await.says(&["S3S-A5", "s3.bucket.data is not as it was"]);
+    stack.refused(APPLY).await.says(&["S3S-J5", "s3.bucket.data is not as it was"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

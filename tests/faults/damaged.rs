@@ -27,7 +27,7 @@ async fn with_errors_in_blocks() {
         .replace("[iam.user.app]", "[iam.usr.app]");
     stack.write("stack.toml", &broken);
     stack.refused(&["apply", "--yes"]).await.says(&["versionning"]);
-    is_destroyed(&stack, &["S3S-A6", "versionning", "iam.usr", "nowhere"]).await;
+    is_destroyed(&stack, &["S3S-J6", "versionning", "iam.usr", "nowhere"]).await;
     is_empty(&stack).await;
     assert!(stack.env_value(".env", "AWS_ACCESS_KEY_ID").is_none(), "the lines of the key are gone too");
 }
@@ -40,7 +40,7 @@ async fn with_errors_that_only_evaluation_finds() {
         "stack.toml",
         &format!("{BUCKET}\n[s3.object.page]\nbucket = \"s3.bucket.data\"\nfile = \"gone.html\"\n"),
     );
-    is_destroyed(&stack, &["S3S-A6", "gone.html"]).await;
+    is_destroyed(&stack, &["S3S-J6", "gone.html"]).await;
     is_empty(&stack).await;
 }
 
@@ -51,7 +51,7 @@ async fn without_a_value_for_a_variable() {
     );
     let stack = Stack::new(&text).await;
     stack.ok(&["apply", "--yes", "--var", "owner=me"]).await;
-    is_destroyed(&stack, &["S3S-A6", "owner"]).await;
+    is_destroyed(&stack, &["S3S-J6", "owner"]).await;
     is_empty(&stack).await;
 }
 
@@ -65,7 +65,7 @@ async fn with_no_toml_and_with_no_file() {
             std::fs::remove_file(stack.path("stack.toml")).unwrap();
         }
         stack.refused(&["apply", "--yes"]).await;
-        is_destroyed(&stack, &["S3S-A6"]).await;
+        is_destroyed(&stack, &["S3S-J6"]).await;
         is_empty(&stack).await;
     }
 }
@@ -84,7 +84,7 @@ async fn where_nothing_says_where_the_state_is() {
     // With errors elsewhere it is found, but a place without state may be the wrong one.
     std::fs::rename(stack.path(".s3stack"), stack.path("elsewhere")).unwrap();
     stack.write("stack.toml", &BUCKET.replace("[s3.bucket.data]", "[s3.bucket.data]\nversionning = true"));
-    stack.refused(&DESTROY).await.says(&["S3S-A6", "there is no state at"]);
+    stack.refused(&DESTROY).await.says(&["S3S-J6", "there is no state at"]);
     assert_eq!(stack.proxy.count(writes), 0);
 }
 

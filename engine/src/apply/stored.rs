@@ -63,7 +63,7 @@ fn first_unknown(value: &Value) -> Option<Value> {
     match value {
         Value::Unknown(unknown) => unknown.waits_for().first().map(|(address, name)| {
             let (address, name) = ((*address).clone(), (*name).to_owned());
-            Value::Unknown(Unknown::Attribute { address, name, sensitive: unknown.is_sensitive() })
+            Value::from(Unknown::Attribute { address, name, sensitive: unknown.is_sensitive() })
         }),
         Value::Map(map) => map.values().find_map(first_unknown),
         Value::List(list) => list.iter().find_map(first_unknown),
@@ -144,7 +144,7 @@ mod tests {
     use crate::value::Secret;
 
     fn unknown(sensitive: bool) -> Value {
-        Value::Unknown(Unknown::Attribute { address: Address::root("fake.key", "k"), name: "id".into(), sensitive })
+        Value::from(Unknown::Attribute { address: Address::root("fake.key", "k"), name: "id".into(), sensitive })
     }
 
     fn map<const N: usize>(pairs: [(&str, Value); N]) -> Map {
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn an_intended_expression_keeps_the_path_but_not_the_secrets_of_its_scope() {
         let scope = [("k".to_owned(), unknown(false)), ("s".to_owned(), Value::Secret(Secret::new("canary".into())))];
-        let expression = Value::Unknown(Unknown::Expression { source: "f(k, s)".into(), scope: scope.into() });
+        let expression = Value::from(Unknown::Expression { source: "f(k, s)".into(), scope: scope.into() });
         let kept = intended(&map([("p", expression)]), &seal);
         assert_eq!(kept["p"], unknown(true));
         assert!(serde_json::to_string(&kept).is_ok());

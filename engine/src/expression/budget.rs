@@ -137,10 +137,11 @@ impl Size {
             Value::List(list) => list.iter().for_each(|value| self.add(value, depth + 1)),
             Value::Map(map) => self.map(map, depth),
             Value::Secret(secret) => self.add(secret.expose(), depth),
-            Value::Unknown(Unknown::Attribute { .. }) => {}
-            Value::Unknown(Unknown::Expression { source, scope }) => {
-                self.text += source.len();
-                self.map(scope, depth);
+            Value::Unknown(unknown) => {
+                if let Unknown::Expression { source, scope } = unknown.as_ref() {
+                    self.text += source.len();
+                    self.map(scope, depth);
+                }
             }
         }
     }

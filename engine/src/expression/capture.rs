@@ -31,7 +31,7 @@ pub(super) fn attribute_key(address: &Address, name: &str) -> String {
 
 /// Stands for a value that is not known, where only that matters.
 fn placeholder() -> Value {
-    Value::Unknown(Unknown::Expression { source: String::new(), scope: Map::new() })
+    Value::from(Unknown::Expression { source: String::new(), scope: Map::new() })
 }
 
 impl<'a> Evaluator<'a> {
@@ -43,7 +43,7 @@ impl<'a> Evaluator<'a> {
         }
         let scope = self.record(std::iter::once(expr))?;
         let source = format!("${{{}}}", self.source(expr));
-        Ok(hide(Value::Unknown(Unknown::Expression { source, scope }), secret))
+        Ok(hide(Value::from(Unknown::Expression { source, scope }), secret))
     }
 
     /// A string that cannot be known yet: what is known and no secret becomes literal text, for people to see.
@@ -69,7 +69,7 @@ impl<'a> Evaluator<'a> {
         source.push_str(&text::escape(&literal));
         self.budget.room_for_text(source.len())?;
         let scope = self.record(open.into_iter())?;
-        Ok(hide(Value::Unknown(Unknown::Expression { source, scope }), secret))
+        Ok(hide(Value::from(Unknown::Expression { source, scope }), secret))
     }
 
     fn source(&self, expr: &Expr) -> &'a str {

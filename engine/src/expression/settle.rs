@@ -56,7 +56,7 @@ impl Settler<'_> {
                 let (value, changed) = self.value(secret.expose().clone());
                 (hide(value, true), changed)
             }
-            Value::Unknown(unknown) => self.unknown(unknown),
+            Value::Unknown(unknown) => self.unknown(*unknown),
             value => (value, false),
         }
     }
@@ -78,12 +78,12 @@ impl Settler<'_> {
         match unknown {
             Unknown::Attribute { address, name, sensitive } => match (self.known)(&address, &name) {
                 Some(value) => (hide(value, sensitive), true),
-                None => (Value::Unknown(Unknown::Attribute { address, name, sensitive }), false),
+                None => (Value::from(Unknown::Attribute { address, name, sensitive }), false),
             },
             Unknown::Expression { source, scope } => {
                 let (scope, changed) = self.map(scope);
                 if !changed {
-                    return (Value::Unknown(Unknown::Expression { source, scope }), false);
+                    return (Value::from(Unknown::Expression { source, scope }), false);
                 }
                 (self.again(&source, &scope), true)
             }

@@ -225,7 +225,7 @@ fn node(
         && !evaluator.diagnostics.borrow().has_errors()
     {
         evaluator.report(
-            Diagnostic::error("S3S-N2", format!("the {} cannot depend on what AWS makes", naming.property))
+            Diagnostic::error("S3S-W18", format!("the {} cannot depend on what AWS makes", naming.property))
                 .at(locate(block, &Path::of(naming.property)))
                 .on(address)
                 .help("make it from variables and names that the stack says"),
@@ -240,7 +240,7 @@ fn node(
         Some((_, other)) if is_broken(&other) => false,
         Some((node, other)) => {
             evaluator.report(
-                Diagnostic::error("S3S-V2", format!("`{name}` must be true or false, this is {}", other.kind()))
+                Diagnostic::error("S3S-W2", format!("`{name}` must be true or false, this is {}", other.kind()))
                     .at(node.span.clone())
                     .on(address)
                     .help("write true or false, or a comparison such as ${env == \"prod\"}"),
@@ -256,7 +256,7 @@ fn node(
                 let what =
                     if other.is_known() { "a text that is not empty" } else { "known before anything is planned" };
                 evaluator.report(
-                    Diagnostic::error("S3S-V2", format!("`import` must be {what}"))
+                    Diagnostic::error("S3S-W2", format!("`import` must be {what}"))
                         .at(node.span.clone())
                         .on(address)
                         .help(format!(
@@ -311,7 +311,7 @@ fn outputs(evaluator: &Evaluator<'_>) -> Map {
         let value = evaluator.node(&output.value, &Path::of(name.clone()), None);
         if value.is_sensitive() && !output.sensitive {
             evaluator.report(
-                Diagnostic::error("S3S-V10", format!("output `{name}` would show a secret"))
+                Diagnostic::error("S3S-W15", format!("output `{name}` would show a secret"))
                     .at(output.value.span.clone())
                     .help(format!("write it as `{name} = {{ value = …, sensitive = true }}`")),
             );
@@ -321,9 +321,9 @@ fn outputs(evaluator: &Evaluator<'_>) -> Map {
     outputs
 }
 
-/// Whether something does not fit the schema, codes `S3S-V1` to `S3S-V9`.
+/// Whether something does not fit the schema, codes `S3S-W1` to `S3S-W9`.
 fn is_misfit(diagnostic: &Diagnostic) -> bool {
-    diagnostic.severity == Severity::Error && diagnostic.code.starts_with("S3S-V")
+    diagnostic.severity == Severity::Error && diagnostic.code.starts_with("S3S-W")
 }
 
 /// A problem with its place.

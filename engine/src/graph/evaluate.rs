@@ -143,7 +143,7 @@ impl<'a> Evaluator<'a> {
         if attribute.made_by_aws {
             let known = self.instance(address).filter(|_| !self.inputs.forget.contains(address));
             return known.and_then(|instance| instance.attributes.get(name)).cloned().unwrap_or_else(|| {
-                Value::Unknown(Unknown::Attribute {
+                Value::from(Unknown::Attribute {
                     address: address.clone(),
                     name: name.to_owned(),
                     sensitive: attribute.sensitive,
@@ -172,7 +172,7 @@ impl<'a> Evaluator<'a> {
             let span =
                 self.blocks.get(address).and_then(|block| block.body.get(name).map(|entry| entry.key_span.clone()));
             self.report(
-                Diagnostic::error("S3S-R4", format!("this is made from itself: {}", words.join(" → ")))
+                Diagnostic::error("S3S-R9", format!("this is made from itself: {}", words.join(" → ")))
                     .at(span)
                     .on(address)
                     .help("write one of these values out"),
@@ -284,7 +284,7 @@ impl<'a> Evaluator<'a> {
 
 /// Stands for what could not be evaluated, so that one mistake is reported once.
 fn poison(address: &Address, name: &str) -> Value {
-    Value::Unknown(Unknown::Attribute { address: address.clone(), name: name.to_owned(), sensitive: false })
+    Value::from(Unknown::Attribute { address: address.clone(), name: name.to_owned(), sensitive: false })
 }
 
 fn reference_attribute(shape: &Shape) -> Option<&str> {

@@ -22,7 +22,7 @@ pub fn cycles(nodes: &BTreeMap<Address, Node>, diagnostics: &mut Diagnostics) {
         let path = around(&graph, start, &group);
         let words: Vec<String> = path.iter().map(ToString::to_string).collect();
         let node = nodes.get(start);
-        let mut diagnostic = Diagnostic::error("S3S-R5", format!("these wait for each other: {}", words.join(" → ")))
+        let mut diagnostic = Diagnostic::error("S3S-R9", format!("these wait for each other: {}", words.join(" → ")))
             .at(node.and_then(|node| node.span.clone()))
             .on(start)
             .help("take one of these references out, or write the name itself where only the name is needed");

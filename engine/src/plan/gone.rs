@@ -72,7 +72,7 @@ impl Planner<'_> {
         }
         let what = if change.action == Action::Delete { "deleted" } else { "replaced" };
         let mut diagnostic =
-            Diagnostic::error("S3S-A1", format!("{} is protected and would be {what}", change.address))
+            Diagnostic::error("S3S-J1", format!("{} is protected and would be {what}", change.address))
                 .at(node.and_then(|node| node.span.clone()))
                 .on(&change.address);
         if !change.reason.is_empty() {

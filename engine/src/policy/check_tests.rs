@@ -27,16 +27,16 @@ fn each_kind_wants_its_elements() {
     let bare = r#"{"Effect":"Allow","Action":"sts:AssumeRole"}"#;
     assert_eq!(
         problems(Kind::Identity, bare),
-        ["S3S-P1 Statement[0]: this statement does not say which resources it is about"]
+        ["S3S-I21 Statement[0]: this statement does not say which resources it is about"]
     );
-    assert_eq!(problems(Kind::Trust, bare), ["S3S-P1 Statement[0]: this statement does not say to whom it applies"]);
+    assert_eq!(problems(Kind::Trust, bare), ["S3S-I21 Statement[0]: this statement does not say to whom it applies"]);
     let full = r#"{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*","Principal":{"AWS":"123456789012"}}"#;
-    assert_eq!(problems(Kind::Trust, full), ["S3S-P1 Statement[0].Resource: a trust policy has no resources"]);
+    assert_eq!(problems(Kind::Trust, full), ["S3S-I21 Statement[0].Resource: a trust policy has no resources"]);
     assert_eq!(
         problems(Kind::Identity, full),
-        ["S3S-P1 Statement[0].Principal: a policy of a user, role or group has no principals"]
+        ["S3S-I21 Statement[0].Principal: a policy of a user, role or group has no principals"]
     );
-    assert_eq!(problems(Kind::Trust, "")[0], "S3S-P1 : this document has no statement, and AWS takes none");
+    assert_eq!(problems(Kind::Trust, "")[0], "S3S-I21 : this document has no statement, and AWS takes none");
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn sids_are_plain_for_iam_only() {
     let statement = r#"{"Sid":"read-it","Effect":"Deny","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*""#;
     assert_eq!(
         problems(Kind::Identity, &format!("{statement}}}")),
-        ["S3S-P2 Statement[0].Sid: IAM takes letters and digits in a Sid, and not `read-it`"]
+        ["S3S-I22 Statement[0].Sid: IAM takes letters and digits in a Sid, and not `read-it`"]
     );
     assert!(problems(Kind::Bucket, &format!("{statement},\"Principal\":\"*\"}}")).is_empty());
 }
@@ -74,7 +74,7 @@ fn actions_and_resources_are_such() {
         problems(Kind::Identity, &format!(r#"{{"Effect":"Allow","Action":"{action}","Resource":"{resource}"}}"#))
     };
     assert_eq!(of("s3.GetObject", "*"), ["S3S-I6 Statement[0].Action: `s3.GetObject` is not an action"]);
-    assert_eq!(of("s3:GetObject", "my-bucket"), ["S3S-P1 Statement[0].Resource: `my-bucket` is not an ARN"]);
+    assert_eq!(of("s3:GetObject", "my-bucket"), ["S3S-I21 Statement[0].Resource: `my-bucket` is not an ARN"]);
     let trust = r#"{"Effect":"Allow","Action":"s3:GetObject","Principal":{"AWS":"123456789012"}}"#;
     assert_eq!(
         problems(Kind::Trust, trust),
@@ -155,7 +155,7 @@ fn iam_takes_latin_only() {
         )
     };
     assert!(of("müller").is_empty());
-    assert_eq!(of("日"), ["S3S-P1 Statement[0].Resource: IAM takes no `\\u{65e5}` in a policy"]);
+    assert_eq!(of("日"), ["S3S-I21 Statement[0].Resource: IAM takes no `\\u{65e5}` in a policy"]);
 }
 
 #[test]
@@ -163,12 +163,12 @@ fn variables_in_the_old_language_are_text() {
     let json =
         r#"{"Statement":{"Effect":"Deny","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/${aws:username}/*"}}"#;
     let found = check(&Document::from_json(json).unwrap(), Kind::Identity, Limit::MANAGED);
-    assert_eq!(found.iter().map(|problem| problem.code).collect::<Vec<_>>(), ["S3S-P4"]);
+    assert_eq!(found.iter().map(|problem| problem.code).collect::<Vec<_>>(), ["S3S-I24"]);
 }
 
 #[test]
 fn what_is_not_known_is_taken_to_be_right_and_secrets_are_not_told() {
-    let unknown = Value::Unknown(Unknown::Attribute {
+    let unknown = Value::from(Unknown::Attribute {
         address: Address::root("kms.key", "k"),
         name: "arn".into(),
         sensitive: false,

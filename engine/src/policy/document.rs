@@ -521,12 +521,20 @@ impl Reader {
             return conditions;
         }
         let Some(operators) = self.map(value, path, "a condition") else { return conditions };
-        for (operator, keys) in operators.iter().filter(|(_, keys)| !keys.is_null()) {
+        for (operator, keys) in operators {
             let path = path.key(operator);
+            if keys.is_null() {
+                self.null_condition(&path);
+                continue;
+            }
             let Some(keys) = self.map(keys, &path, &format!("what `{operator}` compares")) else { continue };
             let mut read: BTreeMap<String, Vec<Value>> = BTreeMap::new();
             let mut seen: BTreeMap<String, &str> = BTreeMap::new();
-            for (key, values) in keys.iter().filter(|(_, values)| !values.is_null()) {
+            for (key, values) in keys {
+                if values.is_null() {
+                    self.null_condition(&path.key(key));
+                    continue;
+                }
                 // AWS ignores the case of keys, so these two would be one.
                 if let Some(same) = seen.insert(key.to_ascii_lowercase(), key) {
                     let message = format!("`{same}` and `{key}` are one condition key to AWS");
@@ -538,6 +546,12 @@ impl Reader {
             conditions.insert(operator.clone(), read);
         }
         conditions
+    }
+
+    /// Elsewhere null is as if nothing were written. Here that would quietly open what the condition was to close.
+    fn null_condition(&mut self, path: &Path) {
+        let problem = Problem::error(code::SHAPE, path.clone(), "this condition is null, and would be left out");
+        self.problems.push(problem.help("give it a value; a statement without it is another statement"));
     }
 
     fn condition_values(&mut self, value: &Value, path: &Path) -> Vec<Value> {

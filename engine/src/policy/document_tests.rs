@@ -16,7 +16,7 @@ pub(crate) fn any_document() -> impl Strategy<Value = Document> {
 
 fn any_text(choices: &'static [&'static str]) -> impl Strategy<Value = Value> {
     let unknown = |name: &str| {
-        Value::Unknown(Unknown::Attribute {
+        Value::from(Unknown::Attribute {
             address: Address::root("kms.key", name),
             name: "arn".into(),
             sensitive: false,

@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn an_unknown_equals_itself_and_a_secret_its_text() {
         let unknown = |name: &str| {
-            Value::Unknown(Unknown::Attribute {
+            Value::from(Unknown::Attribute {
                 address: Address::root("kms.key", name),
                 name: "arn".into(),
                 sensitive: false,

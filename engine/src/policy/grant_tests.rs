@@ -121,7 +121,7 @@ fn a_key_by_alias_would_give_nothing() {
 #[test]
 fn a_key_or_bucket_that_is_not_made_yet_is_granted() {
     let unknown = |name: &str| {
-        Value::Unknown(Unknown::Attribute {
+        Value::from(Unknown::Attribute {
             address: Address::root("kms.key", name),
             name: "arn".into(),
             sensitive: false,

@@ -6,13 +6,13 @@ use crate::diagnostic::{Diagnostic, Severity};
 /// The rules' codes; those that the wiring catalogue numbers carry its number.
 pub mod code {
     /// The value is not a policy document, or not the words of one.
-    pub const SHAPE: &str = "S3S-P1";
+    pub const SHAPE: &str = "S3S-I21";
     /// A Sid occurs twice or has characters that AWS refuses.
-    pub const SID: &str = "S3S-P2";
+    pub const SID: &str = "S3S-I22";
     /// A grant that cannot be given.
-    pub const GRANT: &str = "S3S-P3";
+    pub const GRANT: &str = "S3S-I23";
     /// `${…}` in a document whose version knows no policy variables.
-    pub const VARIABLES: &str = "S3S-P4";
+    pub const VARIABLES: &str = "S3S-I24";
     /// An action that is none.
     pub const ACTION: &str = "S3S-I6";
     /// A principal that AWS refuses, or everybody.

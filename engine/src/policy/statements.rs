@@ -7,7 +7,7 @@ use super::document::{Document, Effect, PrincipalKind, Principals, Reader, State
 use super::principal;
 use super::problem::{Problem, code};
 use crate::address::{Path, Step};
-use crate::value::Value;
+use crate::value::{Map, Value};
 
 /// The key under `statements` (and `trust`) that names a file. A statement's Sid may be `file` too: its value is a map.
 const FILE: &str = "file";
@@ -96,7 +96,7 @@ pub fn written_path(document: &Document, path: &Path) -> Path {
 fn statement(sid: &str, words: &Value, path: &Path, reader: &mut Reader) -> Option<Statement> {
     let map = reader.map(words, path, "a statement")?;
     let known = WORDS.map(|(word, _)| word);
-    let (foreign, ours): (BTreeMap<_, _>, BTreeMap<_, _>) =
+    let (foreign, ours): (Map, Map) =
         map.clone().into_iter().partition(|(key, _)| WORDS.iter().any(|(_, aws)| aws == key));
     for key in foreign.keys() {
         let word = WORDS.iter().find(|(_, aws)| aws == key).map_or("", |(word, _)| word);
@@ -169,6 +169,33 @@ mod tests {
     fn problems(text: &str, file: Option<&str>) -> Vec<String> {
         let found = document(&toml(text), file).unwrap_err();
         found.iter().map(|problem| format!("{}: {}", problem.path, problem.message)).collect()
+    }
+
+    #[test]
+    fn a_condition_whose_value_is_null_is_not_left_out() {
+        let statement = |condition: &str| {
+            let text = format!("[A]\nactions = ['s3:GetObject']\nresources = '*'\ncondition = {condition}\n");
+            let mut words = toml(&text);
+            nulls(&mut words);
+            document(&words, None)
+                .map_err(|found| found.iter().map(|one| format!("{}: {}", one.path, one.message)).collect::<Vec<_>>())
+        };
+        // TOML has no null; an expression has: `${var.vpc == "" ? null : var.vpc}`.
+        fn nulls(value: &mut Value) {
+            match value {
+                Value::Map(map) => map.values_mut().for_each(nulls),
+                Value::String(text) if text == "NULL" => *value = Value::Null,
+                _ => {}
+            }
+        }
+        assert!(statement("'NULL'").is_ok_and(|document| document.statements[0].conditions.is_empty()));
+        for (condition, at) in [
+            ("{ StringEquals = 'NULL' }", "A.condition.StringEquals"),
+            ("{ StringEquals = { 'aws:SourceVpc' = 'NULL' } }", "A.condition.StringEquals.aws:SourceVpc"),
+        ] {
+            let found = statement(condition).unwrap_err();
+            assert_eq!(found, [format!("{at}: this condition is null, and would be left out")]);
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub(crate) fn fill(template: &str, holes: &[(&str, &Value)]) -> Value {
         let holed = |source: String, name: &str| source.replace(&format!("{{{name}}}"), &format!("${{{name}}}"));
         let source = used.iter().fold(template.to_owned(), |source, (name, _)| holed(source, name));
         let scope = used.iter().map(|(name, value)| ((*name).to_owned(), or_empty(value))).collect();
-        return Value::Unknown(Unknown::Expression { source, scope });
+        return Value::from(Unknown::Expression { source, scope });
     }
     let mut text = String::new();
     let mut rest = template;
@@ -89,11 +89,7 @@ mod tests {
     use crate::address::Address;
 
     fn unknown() -> Value {
-        Value::Unknown(Unknown::Attribute {
-            address: Address::root("kms.key", "k"),
-            name: "arn".into(),
-            sensitive: false,
-        })
+        Value::from(Unknown::Attribute { address: Address::root("kms.key", "k"), name: "arn".into(), sensitive: false })
     }
 
     #[test]
@@ -115,7 +111,7 @@ mod tests {
     fn an_unknown_hole_makes_an_unknown_that_waits_for_it() {
         assert_eq!(fill("{arn}", &[("arn", &unknown())]), unknown());
         let Value::Unknown(made) = fill("{arn}/*", &[("arn", &unknown())]) else { panic!("known") };
-        assert!(matches!(&made, Unknown::Expression { source, .. } if source == "${arn}/*"));
+        assert!(matches!(made.as_ref(), Unknown::Expression { source, .. } if source == "${arn}/*"));
         assert_eq!(made.waits_for(), [(&Address::root("kms.key", "k"), "arn")]);
     }
 

@@ -3,14 +3,12 @@
 //! An entry is a word (a service, an account id, the ARN of a user, role or identity provider) or a table:
 //! `{ principal, external_id, condition }` or `{ provider, audience, subjects, condition }`.
 
-use std::collections::BTreeMap;
-
 use super::document::{Conditions, Document, Effect, PrincipalKind, Principals, Reader, Statement};
 use super::principal::{self, Arn, Word};
 use super::problem::{Problem, code};
 use super::{sid, statements, text};
 use crate::address::Path;
-use crate::value::Value;
+use crate::value::{Map, Value};
 
 const ASSUME: &[&str] = &["sts:AssumeRole"];
 
@@ -45,7 +43,7 @@ pub fn document(entries: &Value, file: Option<&str>) -> Result<Document, Vec<Pro
     let mut reader = Reader::default();
     if let (Some(_), Some(content)) = (statements::file_of(entries), file) {
         let document = statements::from_file(content, &mut reader.problems);
-        reader.keys(entries.as_map().unwrap_or(&BTreeMap::new()), &Path::default(), &["file"], "`trust` from a file");
+        reader.keys(entries.as_map().unwrap_or(&Map::new()), &Path::default(), &["file"], "`trust` from a file");
         return if reader.problems.is_empty() { Ok(document) } else { Err(reader.problems) };
     }
     let places: Vec<(Path, &Value)> = match entries {

@@ -111,7 +111,7 @@ fn a_file_is_taken_as_it_is() {
 
 #[test]
 fn a_user_that_does_not_exist_yet_is_trusted_and_a_provider_must_be_known() {
-    let unknown = Value::Unknown(Unknown::Attribute {
+    let unknown = Value::from(Unknown::Attribute {
         address: Address::root("iam.user", "u"),
         name: "arn".into(),
         sensitive: false,

@@ -14,7 +14,7 @@ use crate::value::Value;
 /// One thing wrong with a value, at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The rule's code, `S3S-V1`.
+    /// The rule's code, `S3S-W1`.
     pub code: &'static str,
     /// Whether AWS would refuse it or it would never do what it says (error), or it is a risk (warning).
     pub severity: Severity,
@@ -74,23 +74,22 @@ pub fn validate_fields(fields: &IndexMap<String, Property>, value: &Value) -> Ve
 
 fn object(fields: &IndexMap<String, Property>, value: &Value, path: &Path, problems: &mut Vec<Problem>) {
     let Value::Map(map) = value else {
-        problems.push(Problem::new("S3S-V2", path, format!("expected a table, found {}", found(value))));
+        problems.push(Problem::new("S3S-W2", path, format!("expected a table, found {}", found(value))));
         return;
     };
     for (key, value) in map {
         let at = path.key(key);
         match fields.get(key) {
             Some(property) if property.derived => problems.push(
-                Problem::new("S3S-V1", &at, format!("`{key}` is computed from other properties"))
+                Problem::new("S3S-W1", &at, format!("`{key}` is computed from other properties"))
                     .help("take this line out; the plan shows what it will be"),
             ),
             Some(property) if !value.is_null() => {
                 let before = problems.len();
                 check(&property.shape, value, &at, problems);
                 // Where nothing better can be said, what the property is for helps to choose another value.
-                let doc = property.purpose();
                 for problem in problems.iter_mut().skip(before).filter(|problem| problem.help.is_none()) {
-                    problem.help = doc.as_ref().map(|doc| format!("`{key}`: {doc}"));
+                    problem.help = property.purpose().map(|doc| format!("`{key}`: {doc}"));
                 }
             }
             Some(_) => {}
@@ -102,7 +101,7 @@ fn object(fields: &IndexMap<String, Property>, value: &Value, path: &Path, probl
                     None => format!("it takes {}", known.collect::<Vec<_>>().join(", ")),
                 };
                 problems.push(
-                    Problem::new("S3S-V1", &at, format!("there is no property `{}` here", short(key))).help(help),
+                    Problem::new("S3S-W1", &at, format!("there is no property `{}` here", short(key))).help(help),
                 );
             }
         }
@@ -111,7 +110,7 @@ fn object(fields: &IndexMap<String, Property>, value: &Value, path: &Path, probl
         if property.required && map.get(name).is_none_or(Value::is_null) {
             let what = property.purpose().unwrap_or_else(|| property.shape.describe());
             problems.push(
-                Problem::new("S3S-V3", path, format!("`{name}` is missing")).help(format!("add `{name} = …`: {what}")),
+                Problem::new("S3S-W3", path, format!("`{name}` is missing")).help(format!("add `{name} = …`: {what}")),
             );
         }
     }
@@ -133,7 +132,7 @@ pub fn check(shape: &Shape, value: &Value, path: &Path, problems: &mut Vec<Probl
     }
     let mismatch = || Problem {
         help: quotes(shape, value).map(str::to_owned),
-        ..Problem::new("S3S-V2", path, format!("expected {}, found {}", shape.describe(), found(value)))
+        ..Problem::new("S3S-W2", path, format!("expected {}, found {}", shape.describe(), found(value)))
     };
     match (shape, value) {
         (Shape::String(rules), Value::String(text)) => string(rules, text, path, problems),
@@ -157,7 +156,7 @@ pub fn check(shape: &Shape, value: &Value, path: &Path, problems: &mut Vec<Probl
                     Value::Integer(number) => number.to_string(),
                     _ => number.to_string(),
                 };
-                problems.push(Problem::new("S3S-V4", path, format!("{shown} is out of range: it must be {range}")));
+                problems.push(Problem::new("S3S-W4", path, format!("{shown} is out of range: it must be {range}")));
             }
         }
         (Shape::List(items) | Shape::Set(items), Value::List(list)) => {
@@ -172,11 +171,11 @@ pub fn check(shape: &Shape, value: &Value, path: &Path, problems: &mut Vec<Probl
                 if key_pattern.as_deref().is_some_and(|pattern| !matches(pattern, key)) {
                     let pattern = key_pattern.as_deref().unwrap_or_default();
                     let message = format!("`{}` is not allowed as a key here: it does not match {pattern}", short(key));
-                    problems.push(Problem::new("S3S-V5", &at, message).help("choose another key"));
+                    problems.push(Problem::new("S3S-W5", &at, message).help("choose another key"));
                 }
                 if let Some(prefix) = reserved.iter().find(|prefix| starts_with(key, prefix)) {
                     problems.push(
-                        Problem::new("S3S-V5", &at, format!("keys that begin with `{prefix}` are reserved"))
+                        Problem::new("S3S-W5", &at, format!("keys that begin with `{prefix}` are reserved"))
                             .help("choose another key"),
                     );
                 }
@@ -194,7 +193,7 @@ pub fn check(shape: &Shape, value: &Value, path: &Path, problems: &mut Vec<Probl
         (Shape::Reference(rules), Value::Reference(address)) => {
             if !rules.types.is_empty() && !rules.types.iter().any(|name| name == address.type_name.as_str()) {
                 problems.push(Problem::new(
-                    "S3S-V6",
+                    "S3S-W6",
                     path,
                     format!("expected {}, found {address}, which is {}", shape.describe(), address.type_name),
                 ));
@@ -203,7 +202,7 @@ pub fn check(shape: &Shape, value: &Value, path: &Path, problems: &mut Vec<Probl
         (Shape::Reference(rules), Value::String(text)) => match &rules.literal {
             Some(pattern) if matches(pattern, text) => {}
             _ => problems.push(
-                Problem::new("S3S-V6", path, format!("expected {}, found \"{}\"", shape.describe(), short(text)))
+                Problem::new("S3S-W6", path, format!("expected {}, found \"{}\"", shape.describe(), short(text)))
                     .help(reference_help(rules)),
             ),
         },
@@ -255,7 +254,7 @@ fn string(rules: &StringRules, text: &str, path: &Path, problems: &mut Vec<Probl
     if !rules.allowed.is_empty() && !rules.allowed.iter().any(|word| word == text) {
         let near = did_you_mean(text, rules.allowed.iter().map(String::as_str));
         let mut problem = Problem::new(
-            "S3S-V7",
+            "S3S-W7",
             path,
             format!("\"{}\" is not {}", short(text), Shape::String(rules.clone()).describe()),
         );
@@ -271,7 +270,7 @@ fn string(rules: &StringRules, text: &str, path: &Path, problems: &mut Vec<Probl
     {
         let what =
             if text.is_empty() { "it is empty, and must".into() } else { format!("\"{}\" does not", short(text)) };
-        problems.push(Problem::new("S3S-V8", path, format!("{what} match {pattern}")));
+        problems.push(Problem::new("S3S-W8", path, format!("{what} match {pattern}")));
     }
 }
 
@@ -283,14 +282,14 @@ fn count(length: usize, min: Option<usize>, max: Option<usize>, what: &str, path
     };
     if let Some(min) = min.filter(|min| length < *min) {
         problems.push(Problem::new(
-            "S3S-V9",
+            "S3S-W9",
             path,
             format!("it has {length} {}, and needs at least {min}", plural(length)),
         ));
     }
     if let Some(max) = max.filter(|max| length > *max) {
         problems.push(Problem::new(
-            "S3S-V9",
+            "S3S-W9",
             path,
             format!("it has {length} {}, and may have at most {max}", plural(length)),
         ));
@@ -374,10 +373,10 @@ mod tests {
         assert_eq!(
             said,
             [
-                "S3S-V1 policy: `policy` is computed from other properties",
-                "S3S-V2 versioning: expected true or false, found a string",
-                "S3S-V1 versionning: there is no property `versionning` here",
-                "S3S-V3 : `name` is missing",
+                "S3S-W1 policy: `policy` is computed from other properties",
+                "S3S-W2 versioning: expected true or false, found a string",
+                "S3S-W1 versionning: there is no property `versionning` here",
+                "S3S-W3 : `name` is missing",
             ]
         );
         assert_eq!(problems[2].help.as_deref(), Some("did you mean `versioning`?"));

@@ -1,7 +1,5 @@
 //! Nodes to values.
 
-use std::collections::BTreeMap;
-
 use super::model::{Node, NodeKind, Table};
 use crate::address::{Address, Path, Step};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
@@ -121,13 +119,16 @@ impl Evaluation<'_, '_> {
 
 /// What stands for a value that could not be had, which was told.
 pub fn broken() -> Value {
-    Value::Unknown(Unknown::Expression { source: String::new(), scope: BTreeMap::new() })
+    Value::from(Unknown::Expression { source: String::new(), scope: Map::new() })
 }
 
 /// Whether a value is [`broken`], or could not be had because something that it is made from is.
 pub fn is_broken(value: &Value) -> bool {
     match value {
-        Value::Unknown(Unknown::Expression { source, scope }) => source.is_empty() || scope.values().any(is_broken),
+        Value::Unknown(unknown) => match unknown.as_ref() {
+            Unknown::Expression { source, scope } => source.is_empty() || scope.values().any(is_broken),
+            Unknown::Attribute { .. } => false,
+        },
         Value::List(list) => list.iter().any(is_broken),
         Value::Map(map) => map.values().any(is_broken),
         Value::Secret(secret) => is_broken(secret.expose()),

@@ -16,18 +16,19 @@
 //! | `S3S-P8` | a reserved key or a definition says something that cannot be |
 //! | `S3S-P9` | a key stands under the wrong header |
 //! | `S3S-P10` | not supported by this version yet |
-//! | `S3S-V1` to `S3S-V9` | the value does not fit the schema, see [`crate::schema::validate`] |
-//! | `S3S-V10` | a type that cannot be read |
-//! | `S3S-V11` | a variable without value |
-//! | `S3S-V12` | a value for a variable that is not declared |
-//! | `S3S-V13` | a variable's value does not fit its type or its rules |
-//! | `S3S-V14` | variables whose values need each other |
-//! | `S3S-N20` | a name that is not allowed |
+//! | `S3S-P12` | a name that is not allowed |
+//! | `S3S-W1` to `S3S-W9` | the value does not fit the schema, see [`crate::schema::validate`] |
+//! | `S3S-W10` | a type that cannot be read |
+//! | `S3S-W11` | a variable without value |
+//! | `S3S-W12` | a value for a variable that is not declared |
+//! | `S3S-W13` | a variable's value does not fit its type or its rules |
+//! | `S3S-W14` | variables whose values need each other |
 //! | `S3S-R1` | nothing of that name is in scope |
 //! | `S3S-R2` | no such variable |
 //! | `S3S-R3` | no such resource in the stack |
 //! | `S3S-R4` | a resource has no such property or attribute |
 //! | `S3S-R5` | in scope elsewhere, but not here |
+//! | `S3S-R9` | made from itself |
 
 mod blocks;
 mod draft;

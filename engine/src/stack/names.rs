@@ -16,7 +16,7 @@ pub(super) fn is_environment_name(text: &str) -> bool {
 /// Says that a name is none, with the nearest one that is.
 pub(super) fn not_a_name(what: &str, text: &str, span: &Span) -> Diagnostic {
     let diagnostic = Diagnostic::error(
-        "S3S-N20",
+        "S3S-P12",
         format!("`{text}` cannot be the name of {what}: it must be lower-case letters, digits and `_`, a letter first"),
     )
     .at(span.clone());

@@ -41,7 +41,7 @@ impl Site<'_> {
 
     /// A problem at its place.
     pub fn diagnostic(&self, problem: Problem) -> Diagnostic {
-        let about_key = matches!(problem.code, "S3S-V1" | "S3S-V5" | "S3S-P7");
+        let about_key = matches!(problem.code, "S3S-W1" | "S3S-W5" | "S3S-P7");
         let key = key_place(self.table, &problem.path).filter(|_| about_key);
         let value = nearest(self.table, &problem.path).map(|node| &node.span);
         let place = key.or(value).unwrap_or(self.span).clone();
@@ -73,7 +73,7 @@ impl Site<'_> {
     /// A key that does not fit where it stands, but would fit in a table further up: in TOML every key belongs to the
     /// header above it, and this is how people find out.
     fn misplaced(&self, problem: &Problem) -> Option<Diagnostic> {
-        if !matches!(problem.code, "S3S-V1" | "S3S-V2") {
+        if !matches!(problem.code, "S3S-W1" | "S3S-W2") {
             return None;
         }
         let (Step::Key(key), way) = problem.path.0.split_last()? else { return None };
@@ -109,7 +109,7 @@ impl Site<'_> {
     /// A key of `[stack]` under the header of a block.
     fn setting(&self, problem: &Problem) -> Option<Diagnostic> {
         let Some(Step::Key(key)) = problem.path.0.last() else { return None };
-        let unknown = problem.code == "S3S-V1" && !self.fields.contains_key(key);
+        let unknown = problem.code == "S3S-W1" && !self.fields.contains_key(key);
         let is_setting = self.address.is_some() && SETTINGS.contains(&key.as_str());
         (unknown && is_setting).then(|| {
             let message = format!("`{key}` belongs to [stack] but stands in {}", self.name);

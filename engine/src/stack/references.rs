@@ -337,7 +337,7 @@ impl Rewriter<'_> {
 
     fn refuse(&mut self, path: &Path, text: &str, help: String) {
         self.problems
-            .push(Problem::new("S3S-V6", path, format!("`{text}` is not the address of a resource")).help(help));
+            .push(Problem::new("S3S-W6", path, format!("`{text}` is not the address of a resource")).help(help));
     }
 }
 

@@ -147,7 +147,7 @@ pub fn check_setting(name: &str, node: &Node, value: &Value) -> Diagnostics {
     let mut problems = Vec::new();
     match value {
         Value::Null if property.required => {
-            problems.push(Problem::new("S3S-V3", &Path::default(), "it is null").help("give it a value"));
+            problems.push(Problem::new("S3S-W3", &Path::default(), "it is null").help("give it a value"));
         }
         Value::Null => {}
         value => validate::check(&property.shape, value, &Path::default(), &mut problems),
@@ -385,7 +385,7 @@ impl Section<'_> {
         let value = sketch::node(default, &Shape::Document, self.is_type);
         if let Err(wrong) = types::fit(value, shape, &Path::default()) {
             let message = format!("the default of `{name}` does not fit its type: {}", wrong.message);
-            let diagnostic = Diagnostic::error("S3S-V13", message).at(default.span.clone());
+            let diagnostic = Diagnostic::error("S3S-W13", message).at(default.span.clone());
             self.diagnostics.push(diagnostic.help(wrong.help.unwrap_or_else(|| format!("its type is {shape}"))));
         }
     }
@@ -395,7 +395,7 @@ impl Section<'_> {
         match types::parse(node.literal()?, self.is_type) {
             ParsedType::Type(shape) => Some(shape),
             ParsedType::Wrong { message, help } => {
-                let diagnostic = Diagnostic::error("S3S-V10", message).at(node.span.clone());
+                let diagnostic = Diagnostic::error("S3S-W10", message).at(node.span.clone());
                 self.diagnostics.push(diagnostic.help(help));
                 Some(VariableType::Any)
             }

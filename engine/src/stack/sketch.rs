@@ -96,7 +96,7 @@ impl Sketch<'_> {
             }
             let expected = shape.map(Shape::describe).unwrap_or_default();
             self.problems.push(
-                Problem::new("S3S-V2", path, format!("expected {expected}, found {address}, a resource"))
+                Problem::new("S3S-W2", path, format!("expected {expected}, found {address}, a resource"))
                     .help(format!("say which of its attributes is meant, such as ${{{address}.arn}}")),
             );
         }
@@ -104,7 +104,7 @@ impl Sketch<'_> {
         if !is_whole(template) && shape.is_some_and(|shape| !takes_text(shape)) {
             let expected = shape.map(Shape::describe).unwrap_or_default();
             self.problems.push(
-                Problem::new("S3S-V2", path, format!("expected {expected}, found a string with an expression in it"))
+                Problem::new("S3S-W2", path, format!("expected {expected}, found a string with an expression in it"))
                     .help("write the expression alone: \"${…}\""),
             );
         }
@@ -120,7 +120,7 @@ impl Sketch<'_> {
 }
 
 fn unknown(source: &str) -> Value {
-    Value::Unknown(Unknown::Expression { source: source.to_owned(), scope: Default::default() })
+    Value::from(Unknown::Expression { source: source.to_owned(), scope: Default::default() })
 }
 
 fn is_object(shape: Option<&Shape>) -> bool {

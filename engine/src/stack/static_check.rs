@@ -102,7 +102,7 @@ fn early(stack: &Stack, names: &Names<'_>, diagnostics: &mut Diagnostics) {
             texts(&entry.node, Place::Early("[env]"), names, diagnostics);
             if !stack.variables.contains_key(name) {
                 let diagnostic =
-                    Diagnostic::error("S3S-V12", format!("there is no variable `{name}`")).at(entry.key_span.clone());
+                    Diagnostic::error("S3S-W12", format!("there is no variable `{name}`")).at(entry.key_span.clone());
                 diagnostics.push(match did_you_mean(name, stack.variables.keys().map(String::as_str)) {
                     Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
                     None => diagnostic.help(format!("declare it: {name} = … under [var]")),

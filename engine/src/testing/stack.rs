@@ -130,7 +130,7 @@ impl Stack {
                 let known = known.next().and_then(|instance| instance.attributes.get(name));
                 match known.filter(|_| !remade.contains(address)) {
                     Some(known) => known.clone(),
-                    None => Value::Unknown(Unknown::Attribute {
+                    None => Value::from(Unknown::Attribute {
                         address: address.clone(),
                         name: name.to_owned(),
                         sensitive: name == "secret",
@@ -206,7 +206,7 @@ impl Stack {
         let physical_id = match type_name {
             BUCKET => block.name.clone().into(),
             ATTACHMENT => self.path(address).into(),
-            _ => Value::Unknown(Unknown::Attribute { address: address.clone(), name: "id".into(), sensitive: false }),
+            _ => Value::from(Unknown::Attribute { address: address.clone(), name: "id".into(), sensitive: false }),
         };
         let memory: Map = match type_name == BUCKET && block.force {
             true => [("force".to_owned(), Value::Bool(true))].into(),

@@ -79,7 +79,7 @@ pub fn check(policies: &Value, problems: &mut Vec<Problem>) {
     for (index, arn) in list.iter().enumerate() {
         if arn.as_str().is_some() && list.iter().take(index).any(|earlier| earlier == arn) {
             let message = format!("{} is attached twice", arn.as_str().unwrap_or_default());
-            problems.push(Problem::new("S3S-N2", &path.index(index), message).help("take this one out"));
+            problems.push(Problem::new("S3S-W19", &path.index(index), message).help("take this one out"));
         }
     }
 }
@@ -124,6 +124,6 @@ mod tests {
         check(&Value::strings((0..11).map(|number| format!("arn:{number}"))), &mut problems);
         check(&Value::strings(["arn:a", "arn:a"]), &mut problems);
         let told: Vec<_> = problems.iter().map(|problem| (problem.code, problem.path.to_string())).collect();
-        assert_eq!(told, [("S3S-N6", "policies".to_owned()), ("S3S-N2", "policies[1]".to_owned())]);
+        assert_eq!(told, [("S3S-N6", "policies".to_owned()), ("S3S-W19", "policies[1]".to_owned())]);
     }
 }

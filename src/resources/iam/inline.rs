@@ -1,7 +1,5 @@
 //! The policies written into a role, user or group: one of ours, made of its statements and grants, and no other.
 
-use std::collections::BTreeMap;
-
 use futures_util::future::try_join_all;
 use s3stack_engine::fault::Fault;
 use s3stack_engine::policy::Document;
@@ -22,7 +20,7 @@ pub fn managed(document: Option<&Document>) -> Value {
 ///
 /// # Errors
 /// [`s3stack_engine::fault::FaultKind::NotFound`] if there is no such holder.
-pub async fn read(holder: &Holder<'_>) -> Result<BTreeMap<String, Value>, Fault> {
+pub async fn read(holder: &Holder<'_>) -> Result<Map, Fault> {
     let names = holder.inline_names().await?;
     let documents = names.into_iter().map(|name| async {
         let document = holder.inline(&name).await?;
@@ -32,7 +30,7 @@ pub async fn read(holder: &Holder<'_>) -> Result<BTreeMap<String, Value>, Fault>
 }
 
 /// What AWS holds, as the managed property.
-pub fn shown(documents: &BTreeMap<String, Value>) -> Value {
+pub fn shown(documents: &Map) -> Value {
     Value::Map(documents.clone())
 }
 

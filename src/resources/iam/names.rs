@@ -1,9 +1,7 @@
 //! Names, paths and ARNs of IAM's resources.
 
-use std::collections::BTreeMap;
-
 use s3stack_engine::resource::{Facts, NameScope, Naming, PropertyReader};
-use s3stack_engine::value::{Unknown, Value};
+use s3stack_engine::value::{Map, Unknown, Value};
 
 /// What names of roles and users look like, FACTS 10.1.
 pub const PATTERN: &str = r"^[A-Za-z0-9_+=,.@-]+$";
@@ -22,9 +20,9 @@ pub fn predict_arn(sort: &str, facts: &Facts, property: &mut PropertyReader<'_>)
     let path = if path.is_null() { "/".into() } else { path };
     match (path.as_str(), name.as_str()) {
         (Some(path), Some(name)) => arn(facts, sort, path, name).into(),
-        _ => Value::Unknown(Unknown::Expression {
+        _ => Value::from(Unknown::Expression {
             source: format!("arn:{}:iam::{}:{sort}${{path}}${{name}}", facts.partition, facts.account_id),
-            scope: BTreeMap::from([("path".to_owned(), path), ("name".to_owned(), name)]),
+            scope: Map::from([("path".to_owned(), path), ("name".to_owned(), name)]),
         }),
     }
 }

@@ -8,7 +8,7 @@ use aws_sdk_iam::types::{
     ManagedPolicyDetail, PolicyDetail, RoleDetail, UserDetail,
 };
 use s3stack_engine::fault::{Fault, FaultKind};
-use s3stack_engine::value::Value;
+use s3stack_engine::value::{Map, Value};
 
 use super::documents;
 use super::holder::PAGE;
@@ -136,7 +136,7 @@ impl Encoded {
 
 impl Policies {
     /// The inline policies, decoded.
-    pub fn inline_documents(&self) -> BTreeMap<String, Value> {
+    pub fn inline_documents(&self) -> Map {
         self.inline.iter().map(|(name, document)| (name.clone(), document.decoded())).collect()
     }
 }
@@ -349,7 +349,7 @@ mod tests {
         found.role(detail.build());
         let role = &found.roles["reader"];
         assert_eq!((role.name.as_str(), tags::owner(&role.tags)), ("Reader", Some("l".into())));
-        assert_eq!(role.policies.inline_documents(), BTreeMap::from([("i".to_owned(), Value::Map(Map::new()))]));
+        assert_eq!(role.policies.inline_documents(), Map::from([("i".to_owned(), Value::Map(Map::new()))]));
         assert_eq!(role.policies.attached, BTreeSet::from(["arn:x".to_owned()]));
         assert_eq!(found.instance_profiles["web"].role, "Reader");
     }

@@ -21,7 +21,7 @@ pub fn managed(tags: &Value) -> Value {
 
 /// Whether two values of the property mean the same: no tags and an empty table do.
 pub fn same(a: &Value, b: &Value) -> bool {
-    let none = |value: &Value| value.is_null() || value.as_map().is_some_and(Map::is_empty);
+    let none = |value: &Value| value.is_null() || value.as_map().is_some_and(|map| map.is_empty());
     a == b || none(a) && none(b)
 }
 
@@ -66,7 +66,7 @@ pub fn check(tags: &Value, problems: &mut Vec<Problem>) {
         if let Some(twin) = twin {
             let message = format!("IAM takes `{key}` and `{twin}` for one tag");
             let path = Path::of("tags").key(key);
-            problems.push(Problem::new("S3S-N2", &path, message).help("take one of them out"));
+            problems.push(Problem::new("S3S-C8", &path, message).help("take one of them out"));
         }
     }
 }
@@ -87,6 +87,6 @@ mod tests {
         let tags = Value::map([("Team", "a&b"), ("team", "é 1"), ("x", "ok")].map(|(k, v)| (k, Value::from(v))));
         check(&tags, &mut problems);
         let told: Vec<_> = problems.iter().map(|problem| (problem.code, problem.path.to_string())).collect();
-        assert_eq!(told, [("S3S-V8", "tags.Team".to_owned()), ("S3S-N2", "tags.team".to_owned())]);
+        assert_eq!(told, [("S3S-W8", "tags.Team".to_owned()), ("S3S-C8", "tags.team".to_owned())]);
     }
 }

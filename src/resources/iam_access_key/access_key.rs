@@ -118,7 +118,7 @@ impl ResourceType for AccessKey {
                 FilePath::new(path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
             if !inside || path.ends_with('/') {
                 let message = format!("`{path}` is no file inside the stack's folder");
-                problems.push(Problem::new("S3S-K1", &at.key("path"), message).help("write one like `.env`"));
+                problems.push(Problem::new("S3S-U1", &at.key("path"), message).help("write one like `.env`"));
             }
         }
         let Some(set) = file.get("set").as_map() else { return problems };
@@ -128,16 +128,16 @@ impl ResourceType for AccessKey {
         if !set.iter().any(|(_, line)| lines::gives_secret_back(line)) {
             let message = "no line holds the secret as it is, which AWS tells only once: it would be lost";
             let help = "add one like `set.AWS_SECRET_ACCESS_KEY = \"${self.secret}\"`";
-            problems.push(Problem::new("S3S-K2", &at, message).help(help));
+            problems.push(Problem::new("S3S-U2", &at, message).help(help));
         }
         if !set.iter().any(|(_, line)| !lines::is_recipe(line) && lines::has_id(line, own, id)) {
             let message = "no line holds the key's id by itself, so nothing would say whose the secret is";
             let help = "add one like `set.AWS_ACCESS_KEY_ID = \"${self.id}\"`";
-            problems.push(Problem::new("S3S-K2", &at, message).help(help));
+            problems.push(Problem::new("S3S-U2", &at, message).help(help));
         }
         for (name, _) in set.iter().filter(|(_, line)| lines::has_other_secret(line)) {
             let message = "a line cannot hold the key's secret and another one";
-            problems.push(Problem::new("S3S-K3", &at.key(*name), message).help("write two lines"));
+            problems.push(Problem::new("S3S-U3", &at.key(*name), message).help("write two lines"));
         }
         problems
     }

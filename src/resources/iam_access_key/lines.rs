@@ -34,9 +34,9 @@ pub(super) struct Made<'a> {
 /// The managed form of a line's value. `id` is the key's, where it is known.
 pub(super) fn managed(value: &Value, own: &Address, id: Option<&str>) -> Value {
     let unknown = match value {
-        Value::Unknown(unknown) => unknown,
+        Value::Unknown(unknown) => unknown.as_ref(),
         Value::Secret(secret) => match secret.expose() {
-            Value::Unknown(unknown) => unknown,
+            Value::Unknown(unknown) => unknown.as_ref(),
             _ => return value.clone(),
         },
         value => return value.clone(),
@@ -70,9 +70,12 @@ pub(super) fn managed(value: &Value, own: &Address, id: Option<&str>) -> Value {
 /// Which of the key's own attributes an entry of a scope is.
 fn own_attribute(key: &str, value: &Value, own: &Address, id: Option<&str>) -> Option<&'static str> {
     match value {
-        Value::Unknown(Unknown::Attribute { address, name, .. }) if address == own => {
-            ["id", "secret"].into_iter().find(|own| own == name)
-        }
+        Value::Unknown(unknown) => match unknown.as_ref() {
+            Unknown::Attribute { address, name, .. } if address == own => {
+                ["id", "secret"].into_iter().find(|own| own == name)
+            }
+            _ => None,
+        },
         Value::String(text) if Some(text.as_str()) == id && key.ends_with(".id") => Some("id"),
         _ => None,
     }
@@ -103,7 +106,7 @@ pub(super) fn has_other_secret(line: &Value) -> bool {
 /// If the expression cannot be computed, or something in it is not known; the message tells nothing secret.
 pub(super) fn text(line: &Value, made: Made<'_>) -> Result<String, Fault> {
     let attribute = |name: &str, sensitive| {
-        Value::Unknown(Unknown::Attribute { address: made.own.clone(), name: name.to_owned(), sensitive })
+        Value::from(Unknown::Attribute { address: made.own.clone(), name: name.to_owned(), sensitive })
     };
     let value = match line.get(RECIPE) {
         Value::String(source) => {
@@ -114,7 +117,7 @@ pub(super) fn text(line: &Value, made: Made<'_>) -> Result<String, Fault> {
                 let name = name.as_str().unwrap_or_default();
                 scope.insert(key.clone(), attribute(name, name == "secret"));
             }
-            Value::Unknown(Unknown::Expression { source: source.clone(), scope })
+            Value::from(Unknown::Expression { source: source.clone(), scope })
         }
         _ => line.clone(),
     };

@@ -22,7 +22,7 @@ fn own() -> Address {
 }
 
 fn attribute(name: &str) -> Value {
-    Value::Unknown(Unknown::Attribute { address: own(), name: name.into(), sensitive: name == "secret" })
+    Value::from(Unknown::Attribute { address: own(), name: name.into(), sensitive: name == "secret" })
 }
 
 /// What evaluation makes of a template; `id` once it is known.
@@ -36,7 +36,7 @@ fn template(source: &str, id: Option<&str>, others: &[(&str, &str)]) -> Value {
         }
     };
     scope.extend(others.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value))));
-    Value::Unknown(Unknown::Expression { source, scope })
+    Value::from(Unknown::Expression { source, scope })
 }
 
 fn made(secret: Option<&'static str>) -> (Address, &'static str, Option<&'static str>) {
@@ -98,7 +98,7 @@ fn a_recipe_may_name_the_key_by_its_address_and_other_things_too() {
     ];
     let source = "${iam.access_key.it.id}/${iam.access_key.it.secret}/${upper(var.host)}".to_owned();
     let scope: Map = scope.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-    let value = Value::Unknown(Unknown::Expression { source, scope });
+    let value = Value::from(Unknown::Expression { source, scope });
     let line = lines::managed(&value, &own(), None);
     assert_eq!(text_of(&line), format!("{ID}/{SECRET}/H"));
     assert!(lines::gives_secret_back(&line));
@@ -256,22 +256,24 @@ fn the_secret_and_the_id_must_have_a_line() {
     let (id, secret) = (("ID", attribute("id")), ("SECRET", attribute("secret")));
     assert_eq!(codes(&block(".env", &[id.clone(), secret.clone()])), []);
     let at = || "env_file.set".to_owned();
-    assert_eq!(codes(&block(".env", std::slice::from_ref(&id))), [("S3S-K2", at())]);
-    assert_eq!(codes(&block(".env", std::slice::from_ref(&secret))), [("S3S-K2", at())]);
+    assert_eq!(codes(&block(".env", std::slice::from_ref(&id))), [("S3S-U2", at())]);
+    assert_eq!(codes(&block(".env", std::slice::from_ref(&secret))), [("S3S-U2", at())]);
     let hashed = ("SECRET", template("${sha256(self.secret)}", None, &[]));
-    assert_eq!(codes(&block(".env", &[id.clone(), hashed])), [("S3S-K2", at())]);
+    assert_eq!(codes(&block(".env", &[id.clone(), hashed])), [("S3S-U2", at())]);
     let mut two = template("${self.secret}${var.p}", None, &[]);
-    if let Value::Unknown(Unknown::Expression { scope, .. }) = &mut two {
+    if let Value::Unknown(unknown) = &mut two
+        && let Unknown::Expression { scope, .. } = unknown.as_mut()
+    {
         scope.insert("var.p".into(), Value::Secret(Secret::new("p".into())));
     }
-    assert_eq!(codes(&block(".env", &[id, secret, ("TWO", two)])), [("S3S-K3", "env_file.set.TWO".into())]);
+    assert_eq!(codes(&block(".env", &[id, secret, ("TWO", two)])), [("S3S-U3", "env_file.set.TWO".into())]);
 }
 
 #[test]
 fn the_file_must_be_inside_the_folder() {
     let lines = [("ID", attribute("id")), ("SECRET", attribute("secret"))];
     for path in ["../.env", "/etc/x", "a/../../b", "sub/"] {
-        assert_eq!(codes(&block(path, &lines)), [("S3S-K1", "env_file.path".into())], "{path}");
+        assert_eq!(codes(&block(path, &lines)), [("S3S-U1", "env_file.path".into())], "{path}");
     }
     assert_eq!(codes(&block("./sub/.env", &lines)), []);
 }

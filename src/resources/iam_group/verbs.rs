@@ -1,6 +1,6 @@
 //! The side of `iam.group` that calls AWS.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use aws_sdk_iam::types::Group as AwsGroup;
@@ -77,7 +77,7 @@ impl Provider for Group {
         for arn in attachments::arns(value(&delete.managed, "policies")) {
             holder.detach(&arn).await?;
         }
-        for policy in value(&delete.managed, "inline_policies").as_map().into_iter().flat_map(Map::keys) {
+        for policy in value(&delete.managed, "inline_policies").as_map().into_iter().flat_map(|map| map.keys()) {
             holder.delete_inline(policy).await?;
         }
         for user in &members {
@@ -162,7 +162,7 @@ fn live(
     path: &str,
     arn: &str,
     attached: Option<BTreeSet<String>>,
-    inline: Option<BTreeMap<String, Value>>,
+    inline: Option<Map>,
     hint: bool,
 ) -> Live {
     let mut managed = Map::from([("name".to_owned(), name.into()), ("path".to_owned(), path.into())]);

@@ -16,7 +16,7 @@ fn the_arn_is_known_before_the_policy_is_made() {
 fn a_policy_needs_something_to_say() {
     assert_eq!(
         problems("[iam.policy.it]\nname = 'x'", ""),
-        ["error S3S-P1 : this policy says nothing, and AWS takes no such policy"]
+        ["error S3S-I21 : this policy says nothing, and AWS takes no such policy"]
     );
 }
 

@@ -1,6 +1,6 @@
 //! Reads roles, in bulk or one by one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aws_sdk_iam::types::Role as AwsRole;
@@ -35,7 +35,7 @@ struct Told {
     path: String,
     arn: String,
     trust: Value,
-    inline: Option<BTreeMap<String, Value>>,
+    inline: Option<Map>,
     attached: Option<BTreeSet<String>>,
     boundary: Option<String>,
     details: Option<Details>,

@@ -100,7 +100,7 @@ fn a_trust_policy_may_be_a_file() {
     assert!(TYPE.equal(&Path::of("trust_policy"), &managed["trust_policy"], &Value::from(file)));
     let wrong = problems(text, &file.replace("sts:AssumeRole", "s3:GetObject"));
     assert_eq!(wrong, ["error S3S-I6 trust.file: `s3:GetObject` has no place in a trust policy"]);
-    assert_eq!(problems("[iam.role.it]\ntrust = { file = 'y.json' }", file), ["error S3S-P1 trust.file: there is no y.json"]);
+    assert_eq!(problems("[iam.role.it]\ntrust = { file = 'y.json' }", file), ["error S3S-I21 trust.file: there is no y.json"]);
 }
 
 #[test]
@@ -114,11 +114,11 @@ fn what_aws_would_refuse_is_told_at_its_place_and_once() {
     let in_role = |text: &str| one(&format!("{TRUST}{text}"));
     assert_eq!(
         in_role("statements.a-b = { actions = 's3:List*', resources = '*' }"),
-        ["error S3S-P2 statements.a-b: IAM takes letters and digits in a Sid, and not `a-b`"]
+        ["error S3S-I22 statements.a-b: IAM takes letters and digits in a Sid, and not `a-b`"]
     );
     assert_eq!(
         in_role("statements.A = { actions = 's3:GetObject', resources = 'logs' }"),
-        ["error S3S-P1 statements.A.resources: `logs` is not an ARN"]
+        ["error S3S-I21 statements.A.resources: `logs` is not an ARN"]
     );
     let policies: Vec<String> =
         (0..11).map(|number| format!("'arn:aws:iam::123456789012:policy/p{number}'")).collect();
@@ -133,16 +133,16 @@ fn what_aws_would_refuse_is_told_at_its_place_and_once() {
     );
     assert_eq!(
         in_role("grants = [{ to = 'arn:aws:sqs:eu-west-1:123456789012:q', access = 'write' }]"),
-        ["error S3S-P3 grants[0].to: `arn:aws:sqs:eu-west-1:123456789012:q` is the ARN of neither one bucket nor one role"]
+        ["error S3S-I23 grants[0].to: `arn:aws:sqs:eu-west-1:123456789012:q` is the ARN of neither one bucket nor one role"]
     );
     for many in ["arn:aws:s3:::*", "arn:aws:iam::123456789012:role/*"] {
         assert_eq!(
             in_role(&format!("grants = [{{ to = '{many}', access = 'sts:AssumeRole' }}]")),
-            [format!("error S3S-P3 grants[0].to: `{many}` is the ARN of neither one bucket nor one role")]
+            [format!("error S3S-I23 grants[0].to: `{many}` is the ARN of neither one bucket nor one role")]
         );
     }
     assert!(in_role("max_session_duration = 60")[0].contains("3600"));
-    assert!(in_role("path = 'x'")[0].starts_with("error S3S-V8 path"), "{:?}", in_role("path = 'x'"));
+    assert!(in_role("path = 'x'")[0].starts_with("error S3S-W8 path"), "{:?}", in_role("path = 'x'"));
 }
 
 #[test]

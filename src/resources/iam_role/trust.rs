@@ -1,13 +1,12 @@
 //! The trust policy that `trust` comes to.
 
-use std::collections::BTreeMap;
 
 use s3stack_engine::address::Path;
 use s3stack_engine::policy::check::{Kind, Limit, check as check_document};
 use s3stack_engine::policy::{Document, statements, trust};
 use s3stack_engine::resource::{Resource, Surroundings};
 use s3stack_engine::schema::validate::Problem;
-use s3stack_engine::value::{Unknown, Value};
+use s3stack_engine::value::{Map, Unknown, Value};
 
 use crate::resources::iam::grants;
 
@@ -16,8 +15,8 @@ use crate::resources::iam::grants;
 pub(super) fn managed(resource: &Resource, around: &dyn Surroundings) -> Result<Value, Vec<Problem>> {
     let entries = resource.property("trust");
     if !trust::shape_is_known(entries) {
-        let scope = BTreeMap::from([("trust".to_owned(), entries.clone())]);
-        return Ok(Value::Unknown(Unknown::Expression { source: "${trust}".into(), scope }));
+        let scope = Map::from([("trust".to_owned(), entries.clone())]);
+        return Ok(Value::from(Unknown::Expression { source: "${trust}".into(), scope }));
     }
     Ok(document(resource, around)?.to_value())
 }

@@ -114,7 +114,7 @@ impl Provider for Role {
         for arn in attachments::arns(value(&delete.managed, "policies")) {
             holder.detach(&arn).await?;
         }
-        for policy in value(&delete.managed, "inline_policies").as_map().into_iter().flat_map(Map::keys) {
+        for policy in value(&delete.managed, "inline_policies").as_map().into_iter().flat_map(|map| map.keys()) {
             holder.delete_inline(policy).await?;
         }
         let send = || session.iam().delete_role().role_name(name).send();

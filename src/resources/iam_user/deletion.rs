@@ -3,7 +3,7 @@
 
 use futures_util::future::try_join_all;
 use s3stack_engine::fault::{Fault, FaultKind};
-use s3stack_engine::value::{Map, Value};
+use s3stack_engine::value::Value;
 
 use super::groups;
 use crate::aws::{Operation, Session, rules};
@@ -57,7 +57,7 @@ pub(super) async fn delete(session: &Session, delete: &Delete) -> Result<(), Fau
     for arn in attachments::arns(value(&delete.managed, "policies")) {
         holder.detach(&arn).await?;
     }
-    for policy in value(&delete.managed, "inline_policies").as_map().into_iter().flat_map(Map::keys) {
+    for policy in value(&delete.managed, "inline_policies").as_map().into_iter().flat_map(|map| map.keys()) {
         holder.delete_inline(policy).await?;
     }
     for group in groups::names(value(&delete.managed, "groups")) {

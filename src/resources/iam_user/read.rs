@@ -1,12 +1,12 @@
 //! Reads users, in bulk or one by one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use aws_sdk_iam::types::User as AwsUser;
 use futures_util::future::{join, join_all, try_join};
 use s3stack_engine::fault::Fault;
 use s3stack_engine::plan::{Live, Observation};
-use s3stack_engine::value::{Map, Value};
+use s3stack_engine::value::Map;
 
 use super::groups;
 use crate::aws::Operation;
@@ -34,7 +34,7 @@ struct Told {
     name: String,
     path: String,
     arn: String,
-    inline: Option<BTreeMap<String, Value>>,
+    inline: Option<Map>,
     attached: Option<BTreeSet<String>>,
     groups: Option<BTreeSet<String>>,
     boundary: Option<String>,

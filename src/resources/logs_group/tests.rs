@@ -150,20 +150,20 @@ fn the_arn_is_known_before_the_group_is_made() {
     let node = &graph.nodes[&Address::root("logs.group", "it")];
     let arn = "arn:aws:logs:eu-west-1:123456789012:log-group:/app/web";
     assert_eq!(node.resource.attribute("arn"), &Value::from(arn));
-    let mut unknown = |_: &str| Value::Unknown(Unknown::Expression { source: "x".into(), scope: BTreeMap::new() });
+    let mut unknown = |_: &str| Value::from(Unknown::Expression { source: "x".into(), scope: Map::new() });
     assert!(!TYPE.predict("arn", &facts(), &mut unknown).is_known());
 }
 
 #[test]
 fn what_aws_would_refuse_is_told() {
     let told = |text: &str| problems(&format!("[logs.group.it]\n{text}"), "");
-    assert_eq!(told("retention = 6"), ["error S3S-V7 retention: AWS has no retention of 6 days"]);
+    assert_eq!(told("retention = 6"), ["error S3S-W7 retention: AWS has no retention of 6 days"]);
     assert_eq!(told("retention = 3653\nclass = 'INFREQUENT_ACCESS'"), [""; 0]);
     assert_eq!(told("retention = 1\nclass = 'DELIVERY'").len(), 1);
     assert_eq!(told("name = 'a b'").len(), 1);
     assert_eq!(told("kms_key = 'arn:aws:kms:eu-west-1:123456789012:alias/a'").len(), 1);
     assert_eq!(told(&format!("kms_key = '{KEY}'\ntags = {{ A = 'b' }}")), [""; 0]);
-    assert_eq!(told("tags = { A = 'b&c' }"), ["error S3S-V8 tags.A: CloudWatch Logs takes no `&` in a tag"]);
+    assert_eq!(told("tags = { A = 'b&c' }"), ["error S3S-W8 tags.A: CloudWatch Logs takes no `&` in a tag"]);
 }
 
 #[test]

@@ -36,7 +36,7 @@ impl Setting for Cors {
         for (index, rule) in items(resource.property("cors")).iter().enumerate() {
             let path = at("cors").index(index);
             let mut wrong = |name: &str, message: String| {
-                problems.push(Problem::new("S3S-V12", &path.key(name), message));
+                problems.push(Problem::new("S3S-W17", &path.key(name), message));
             };
             for name in ["allowed_methods", "allowed_origins"] {
                 if rule.get(name).as_list().is_some_and(<[Value]>::is_empty) {
@@ -137,13 +137,13 @@ mod tests {
         assert_eq!(
             found("allowed_methods = [], allowed_origins = ['https://*.*']"),
             [
-                "error S3S-V12 cors[0].allowed_methods: S3 wants at least one of `allowed_methods` in a rule",
-                "error S3S-V12 cors[0].allowed_origins: `https://*.*` has more than one wildcard, and S3 takes one"
+                "error S3S-W17 cors[0].allowed_methods: S3 wants at least one of `allowed_methods` in a rule",
+                "error S3S-W17 cors[0].allowed_origins: `https://*.*` has more than one wildcard, and S3 takes one"
             ]
         );
         assert_eq!(
             found(&format!("{fine}, expose_headers = ['x-amz-*']")),
-            ["error S3S-V12 cors[0].expose_headers: `x-amz-*` has a wildcard, and S3 takes none here"]
+            ["error S3S-W17 cors[0].expose_headers: `x-amz-*` has a wildcard, and S3 takes none here"]
         );
     }
 

@@ -40,12 +40,12 @@ impl Setting for Encryption {
         let Some(algorithm) = written.get("algorithm").as_str() else { return };
         let path = at("encryption");
         if algorithm == DEFAULT && !written.get("key").is_null() {
-            let problem = Problem::new("S3S-K5", &path.key("key"), "AES256 uses keys of S3's own, and takes none");
+            let problem = Problem::new("S3S-B16", &path.key("key"), "AES256 uses keys of S3's own, and takes none");
             problems.push(problem.help("write `algorithm = \"aws:kms\"`, or take `key` out"));
         }
         if algorithm != "aws:kms" && written.get("bucket_key").as_bool() == Some(true) {
             let message = format!("bucket keys are for aws:kms; {algorithm} has none");
-            problems.push(Problem::new("S3S-K5", &path.key("bucket_key"), message).help("take `bucket_key` out"));
+            problems.push(Problem::new("S3S-B16", &path.key("bucket_key"), message).help("take `bucket_key` out"));
         }
     }
 

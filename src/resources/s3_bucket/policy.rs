@@ -216,7 +216,7 @@ mod tests {
         };
         assert_eq!(
             found("['arn:aws:s3:::it-bucket/*', 'arn:aws:s3:::other/*']"),
-            ["error S3S-P1 statements.A.resources[1]: `arn:aws:s3:::other/*` is not in this bucket, it-bucket"]
+            ["error S3S-I21 statements.A.resources[1]: `arn:aws:s3:::other/*` is not in this bucket, it-bucket"]
         );
         for own in ["'*'", "'arn:aws:s3:::*/*'", "'arn:aws:s3:::it-*/*'", "'arn:aws:s3:::it-bucket/${aws:userid}/*'"] {
             assert_eq!(found(own), [""; 0], "{own}");

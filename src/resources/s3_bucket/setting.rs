@@ -5,7 +5,7 @@ use s3stack_engine::address::Path;
 use s3stack_engine::fault::{Fault, FaultKind};
 use s3stack_engine::resource::{Resource, Surroundings};
 use s3stack_engine::schema::validate::Problem;
-use s3stack_engine::value::{Map, Value};
+use s3stack_engine::value::Value;
 
 use super::{
     cors, encryption, eventbridge, lifecycle, logging, ownership, policy, public_access_block, tags, versioning,
@@ -87,7 +87,7 @@ pub(super) fn present<const N: usize>(members: [(&str, Value); N]) -> Value {
 
 /// The members of a map; none for everything else.
 pub(super) fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    value.as_map().into_iter().flat_map(Map::iter)
+    value.as_map().into_iter().flat_map(|map| map.iter())
 }
 
 /// The items of a list; none for everything else.

@@ -6,7 +6,7 @@
 use s3stack_engine::address::Path;
 use s3stack_engine::resource::Resource;
 use s3stack_engine::schema::validate::Problem;
-use s3stack_engine::value::{Map, Value};
+use s3stack_engine::value::Value;
 
 use super::object::{Origin, prefix};
 
@@ -31,7 +31,7 @@ pub(super) fn object(resource: &Resource, origin: &Origin) -> Vec<Problem> {
         && !resource.property("content_type").is_null()
     {
         let message = "each file of a folder has a media type of its own";
-        problems.push(Problem::new("S3S-V12", &at("content_type"), message).help("take it out: it is guessed per file"));
+        problems.push(Problem::new("S3S-W16", &at("content_type"), message).help("take it out: it is guessed per file"));
     }
     let largest = match origin {
         Origin::Content(_) => None,
@@ -46,7 +46,7 @@ pub(super) fn object(resource: &Resource, origin: &Origin) -> Vec<Problem> {
         problems.push(Problem::new("S3S-N4", &path, format!("{what} has {size} bytes; an object has at most 5 TB")));
     }
     metadata(resource.property("metadata"), &mut problems);
-    let tags = resource.property("tags").as_map().map_or(0, Map::len);
+    let tags = resource.property("tags").as_map().map_or(0, |map| map.len());
     if tags > MOST_TAGS {
         let message = format!("an object has at most {MOST_TAGS} tags, and this has {tags}, those of the stack included");
         problems.push(Problem::new("S3S-C8", &at("tags"), message));
@@ -85,11 +85,11 @@ fn metadata(metadata: &Value, problems: &mut Vec<Problem>) {
         let plain = |c: char| c == ' ' || c.is_ascii_graphic();
         if !text.chars().all(plain) || text.trim() != text {
             let message = "metadata travels in HTTP headers: visible ASCII only, with no space at either end";
-            problems.push(Problem::new("S3S-V8", &at("metadata").key(key), message));
+            problems.push(Problem::new("S3S-W8", &at("metadata").key(key), message));
         }
     }
     if bytes > MOST_METADATA_BYTES {
         let message = format!("metadata has at most {MOST_METADATA_BYTES} bytes, and this has {bytes}");
-        problems.push(Problem::new("S3S-V9", &at("metadata"), message));
+        problems.push(Problem::new("S3S-W9", &at("metadata"), message));
     }
 }

@@ -150,13 +150,13 @@ fn origin(resource: &Resource, around: &dyn Surroundings) -> Result<Origin, Vec<
         ["content", "source", "folder"].into_iter().filter(|name| !resource.property(name).is_null()).collect();
     let [name] = given.as_slice() else {
         let path = given.last().map(|name| check::at(name)).unwrap_or_default();
-        let problem = Problem::new("S3S-V12", &path, "an object has one of `content`, `source` and `folder`");
+        let problem = Problem::new("S3S-W16", &path, "an object has one of `content`, `source` and `folder`");
         return Err(vec![problem.help(match given.is_empty() {
             true => "add `source = \"file.txt\"`",
             false => "take the others out",
         })]);
     };
-    let wrong = |message: String| vec![Problem::new("S3S-V12", &check::at(name), message)];
+    let wrong = |message: String| vec![Problem::new("S3S-W16", &check::at(name), message)];
     let value = resource.property(name);
     if *name == "content" {
         return Ok(Origin::Content(value.clone()));

@@ -31,7 +31,7 @@ fn a_plan_is_a_stream_and_holds_no_secret() {
     bucket.desired = [
         ("versioning".into(), Value::from(true)),
         ("password".into(), Value::Secret(Secret::new("canary".into()))),
-        ("key".into(), Value::Unknown(Unknown::Attribute { address: made, name: "id".into(), sensitive: false })),
+        ("key".into(), Value::from(Unknown::Attribute { address: made, name: "id".into(), sensitive: false })),
         ("marked".into(), Value::map([(MARK, Value::Reference(Address::root("iam.role", "r")))])),
     ]
     .into();

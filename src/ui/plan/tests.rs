@@ -77,7 +77,7 @@ fn json(text: &str) -> Value {
 
 fn key_id() -> Value {
     let address = Address::root("iam.access_key", "app");
-    Value::Unknown(Unknown::Attribute { address, name: "id".into(), sensitive: false })
+    Value::from(Unknown::Attribute { address, name: "id".into(), sensitive: false })
 }
 
 #[test]

@@ -67,5 +67,5 @@ pub fn error(text: &str, scope: &dyn Scope) -> (&'static str, usize, String) {
 }
 
 pub fn unknown(address: &Address, name: &str, sensitive: bool) -> Value {
-    Value::Unknown(Unknown::Attribute { address: address.clone(), name: name.into(), sensitive })
+    Value::from(Unknown::Attribute { address: address.clone(), name: name.into(), sensitive })
 }

@@ -38,10 +38,10 @@ fn known(_: &Address, name: &str) -> Option<Value> {
 
 #[track_caller]
 fn source(text: &str) -> (String, Vec<String>) {
-    match evaluate(text, &names()).unwrap() {
-        Value::Unknown(Unknown::Expression { source, scope }) => (source, scope.into_keys().collect()),
-        other => panic!("{text} is {other:?}"),
-    }
+    let value = evaluate(text, &names()).unwrap();
+    let Value::Unknown(unknown) = value else { panic!("{text} is {value:?}") };
+    let Unknown::Expression { source, scope } = *unknown else { panic!("{text} is {unknown:?}") };
+    (source, scope.into_keys().collect())
 }
 
 #[track_caller]
@@ -78,7 +78,8 @@ fn expressions_are_closed_over_what_they_name() {
     let Value::List(list) = evaluate("${[for k, r in refs : \"${k}-${upper(r.id)}\"]}", &names()).unwrap() else {
         panic!()
     };
-    let Value::Unknown(Unknown::Expression { source, scope }) = &list[0] else { panic!() };
+    let Value::Unknown(unknown) = &list[0] else { panic!() };
+    let Unknown::Expression { source, scope } = unknown.as_ref() else { panic!() };
     assert_eq!(source, "k-${upper(r.id)}");
     assert_eq!(scope.keys().collect::<Vec<_>>(), ["@kms.key.main.id", "r"]);
     assert_eq!(list[0].clone(), evaluate("${[for k, r in refs : \"${k}-${upper(r.id)}\"][0]}", &names()).unwrap());

@@ -104,7 +104,7 @@ proptest! {
         prop_assert!(stack.is_some() || diagnostics.has_errors());
         for diagnostic in &diagnostics.0 {
             // What does not fit a schema, or is no expression, says what was expected in its message.
-            let is_told = ["S3S-V", "S3S-E"].iter().any(|group| diagnostic.code.starts_with(group));
+            let is_told = ["S3S-W", "S3S-E"].iter().any(|group| diagnostic.code.starts_with(group));
             prop_assert!(!diagnostic.message.is_empty() && (diagnostic.help.is_some() || is_told), "{diagnostic}");
         }
         if let Some(stack) = stack {

@@ -126,11 +126,11 @@ fn all_that_is_wrong_is_told_at_once() {
     given.files = vec![file("prod.toml", "reigon = 1\n")];
     given.environment = pairs(&[("S3STACK_VAR_OTHER", "x")]);
     assert_snapshot!(errors(text, &given), @"
-    warning[S3S-V12]: S3STACK_VAR_OTHER sets `other`, and the stack has no such variable; declare it: other = … under [var]
-    error[S3S-V12]: prod.toml sets `reigon`, and the stack has no such variable at prod.toml:1:1; did you mean `region`?
-    error[S3S-V12]: --var sets `regoin`, and the stack has no such variable; did you mean `region`?
-    error[S3S-V11]: the variable `email` (Who is told) has no value at stack.toml:3:6; give it one: --var email=…, or email = … in stack.vars.toml
-    error[S3S-V11]: the variable `count` has no value at stack.toml:6:6; give it one: --var count=…, or count = … in stack.vars.toml
+    warning[S3S-W12]: S3STACK_VAR_OTHER sets `other`, and the stack has no such variable; declare it: other = … under [var]
+    error[S3S-W12]: prod.toml sets `reigon`, and the stack has no such variable at prod.toml:1:1; did you mean `region`?
+    error[S3S-W12]: --var sets `regoin`, and the stack has no such variable; did you mean `region`?
+    error[S3S-W11]: the variable `email` (Who is told) has no value at stack.toml:3:6; give it one: --var email=…, or email = … in stack.vars.toml
+    error[S3S-W11]: the variable `count` has no value at stack.toml:6:6; give it one: --var count=…, or count = … in stack.vars.toml
     ");
 }
 
@@ -158,11 +158,11 @@ fn rules_are_kept() {
     given.arguments =
         pairs(&[("stage", "test"), ("email", "nobody"), ("days", "31"), ("names", "[\"a\", \"b\"]"), ("short", "ä")]);
     assert_snapshot!(errors(text, &given), @r#"
-    error[S3S-V13]: --var gives `stage` a value that is "test", which is not allowed; give one of "dev", "prod"
-    error[S3S-V13]: --var gives `email` a value that is "nobody", which does not match ^[^@\s]+@[^@\s]+$; give a value that does
-    error[S3S-V13]: --var gives `days` a value that is 31, more than 30; max is 30
-    error[S3S-V13]: --var gives `names` a value that has more than 1 items: 2; max is 1
-    error[S3S-V13]: --var gives `short` a value that has fewer than 3 characters: 1; min is 3
+    error[S3S-W13]: --var gives `stage` a value that is "test", which is not allowed; give one of "dev", "prod"
+    error[S3S-W13]: --var gives `email` a value that is "nobody", which does not match ^[^@\s]+@[^@\s]+$; give a value that does
+    error[S3S-W13]: --var gives `days` a value that is 31, more than 30; max is 30
+    error[S3S-W13]: --var gives `names` a value that has more than 1 items: 2; max is 1
+    error[S3S-W13]: --var gives `short` a value that has fewer than 3 characters: 1; min is 3
     "#);
 }
 
@@ -172,26 +172,26 @@ fn what_does_not_fit_its_type_is_told() {
     let mut given = given();
     given.arguments = pairs(&[("flag", "yes"), ("count", "many"), ("list", "a,b"), ("bucket", "s3.bucket.dta")]);
     assert_snapshot!(errors(text, &given), @r#"
-    error[S3S-V13]: --var gives `flag` what is not true or false; write true or false
-    error[S3S-V13]: --var gives `count` what is not a number; write a number
-    error[S3S-V13]: --var gives `list` what is not a list(string); write it as in TOML: ["a", "b"]
+    error[S3S-W13]: --var gives `flag` what is not true or false; write true or false
+    error[S3S-W13]: --var gives `count` what is not a number; write a number
+    error[S3S-W13]: --var gives `list` what is not a list(string); write it as in TOML: ["a", "b"]
     error[S3S-R3]: `bucket` names nothing: there is no s3.bucket.dta in this stack; did you mean `s3.bucket.data`?
     "#);
     given.arguments = pairs(&[("bucket", "iam.role.r"), ("list", "[1]")]);
     given.own_file = Some(file("stack.vars.toml", "flag = \"true\"\ncount = true\n"));
     assert_snapshot!(errors(text, &given), @r#"
-    error[S3S-V13]: stack.vars.toml gives `flag` a value that does not fit: expected true or false, found a string at stack.vars.toml:1:8; write it without quotes
-    error[S3S-V13]: stack.vars.toml gives `count` a value that does not fit: expected a number, found a bool at stack.vars.toml:2:9; its type is number
-    error[S3S-V13]: --var gives `list` a value that does not fit at [0]: expected a string, found a number; put quotes round it
-    error[S3S-V13]: --var gives `bucket` a value that does not fit: expected the address of s3.bucket, found a string; its type is ref(s3.bucket)
+    error[S3S-W13]: stack.vars.toml gives `flag` a value that does not fit: expected true or false, found a string at stack.vars.toml:1:8; write it without quotes
+    error[S3S-W13]: stack.vars.toml gives `count` a value that does not fit: expected a number, found a bool at stack.vars.toml:2:9; its type is number
+    error[S3S-W13]: --var gives `list` a value that does not fit at [0]: expected a string, found a number; put quotes round it
+    error[S3S-W13]: --var gives `bucket` a value that does not fit: expected the address of s3.bucket, found a string; its type is ref(s3.bucket)
     "#);
 }
 
 #[test]
 fn cycles_are_told_once_as_a_path() {
     let text = "[var]\na = \"${var.b}\"\nb = \"${var.c}\"\nc = \"${var.a}\"\nd = \"${var.a}\"\ne = 1\n";
-    assert_snapshot!(errors(text, &given()), @"error[S3S-V14]: variables need each other: var.a → var.b → var.c → var.a at stack.toml:4:5; give one of them a value without the others");
-    assert_snapshot!(errors("[var]\na = \"${var.a}\"\n", &given()), @"error[S3S-V14]: variables need each other: var.a → var.a at stack.toml:4:5; give one of them a value without the others");
+    assert_snapshot!(errors(text, &given()), @"error[S3S-W14]: variables need each other: var.a → var.b → var.c → var.a at stack.toml:4:5; give one of them a value without the others");
+    assert_snapshot!(errors("[var]\na = \"${var.a}\"\n", &given()), @"error[S3S-W14]: variables need each other: var.a → var.a at stack.toml:4:5; give one of them a value without the others");
 }
 
 #[test]
@@ -205,8 +205,8 @@ fn an_environment_that_is_not_declared_is_a_slip_if_others_are() {
 fn an_environment_that_could_lead_elsewhere_is_refused() {
     for name in ["../../x", "a b", "", "Prod"] {
         let given = Given { chosen_environment: name.into(), ..Given::default() };
-        assert!(errors("", &given).contains("S3S-N20"), "{name}");
-        assert!(errors("[env.prod]\n", &given).contains("S3S-N20"), "{name}");
+        assert!(errors("", &given).contains("S3S-P12"), "{name}");
+        assert!(errors("[env.prod]\n", &given).contains("S3S-P12"), "{name}");
     }
 }
 
@@ -221,7 +221,7 @@ fn secrets_stay_secret_in_values_and_in_errors() {
     assert!(!format!("{variables:?}").contains("canary"));
     given.arguments = pairs(&[("key", "canary")]);
     let said = errors(text, &given);
-    assert!(said.contains("S3S-V13") && !said.contains("canary"), "{said}");
+    assert!(said.contains("S3S-W13") && !said.contains("canary"), "{said}");
 }
 
 /// A scope that answers `var.NAME` with the name, and remembers at which path it was asked.
@@ -294,8 +294,8 @@ fn settings_are_checked_again_once_they_are_evaluated() {
     let said = |name: &str, node: &Option<super::Node>, value: Value| {
         lines(&check_setting(name, node.as_ref().unwrap(), &value))
     };
-    assert_snapshot!(said("name", &settings.name, "Not a name".into()), @r#"error[S3S-V8]: `name`: "Not a name" does not match ^[a-z][a-z0-9-]*$ at stack.toml:2:8"#);
-    assert_snapshot!(said("name", &settings.name, Value::Null), @"error[S3S-V3]: `name`: it is null at stack.toml:2:8; give it a value");
+    assert_snapshot!(said("name", &settings.name, "Not a name".into()), @r#"error[S3S-W8]: `name`: "Not a name" does not match ^[a-z][a-z0-9-]*$ at stack.toml:2:8"#);
+    assert_snapshot!(said("name", &settings.name, Value::Null), @"error[S3S-W3]: `name`: it is null at stack.toml:2:8; give it a value");
     assert_eq!(said("name", &settings.name, "fine".into()), "");
     assert_eq!(said("region", &settings.region, Value::Null), "");
 }

@@ -60,7 +60,7 @@ fn habits_of_other_languages_are_told_with_the_next_step() {
     error[S3S-P1]: `null` is no value at stack.toml:3:8 in s3.bucket.a name; leave the line out: what is not there is null
     error[S3S-P1]: `yes` is no value at stack.toml:4:14 in s3.bucket.a versioning; write `true`, or put quotes round the text
     error[S3S-P1]: `True` is no value at stack.toml:5:14 in s3.bucket.a encryption; did you mean `true`?
-    error[S3S-V1]: there is no property `owner` here at stack.toml:6:1 in s3.bucket.a owner; it takes name, versioning, encryption, ownership, public_access_block, force_destroy, logging, lifecycle, tags
+    error[S3S-W1]: there is no property `owner` here at stack.toml:6:1 in s3.bucket.a owner; it takes name, versioning, encryption, ownership, public_access_block, force_destroy, logging, lifecycle, tags
     error[S3S-P1]: `x` is no value: a text must be quoted at stack.toml:6:9 in s3.bucket.a owner; put quotes round it: "x"
     "#);
     // YAML.
@@ -113,9 +113,9 @@ fn sections_are_told_with_place_and_next_step() {
     // A block that is no table.
     assert_snapshot!(said("[s3.bucket]\ndata = 3\n"), @r#"error[S3S-P5]: s3.bucket.data must be a table, and is a number at stack.toml:3:1; write [s3.bucket.data]"#);
     // A block's name with a hyphen.
-    assert_snapshot!(said("[s3.bucket.my-Data]\n"), @r#"error[S3S-N20]: `my-Data` cannot be the name of a block: it must be lower-case letters, digits and `_`, a letter first at stack.toml:2:12; write `my_data`"#);
+    assert_snapshot!(said("[s3.bucket.my-Data]\n"), @r#"error[S3S-P12]: `my-Data` cannot be the name of a block: it must be lower-case letters, digits and `_`, a letter first at stack.toml:2:12; write `my_data`"#);
     // A variable's name in capitals.
-    assert_snapshot!(said("[var]\nRegion = \"x\"\n"), @r#"error[S3S-N20]: `Region` cannot be the name of a variable: it must be lower-case letters, digits and `_`, a letter first at stack.toml:3:1; write `region`"#);
+    assert_snapshot!(said("[var]\nRegion = \"x\"\n"), @r#"error[S3S-P12]: `Region` cannot be the name of a variable: it must be lower-case letters, digits and `_`, a letter first at stack.toml:3:1; write `region`"#);
     // Things of later versions.
     assert_snapshot!(said("[module.core]\nsource = \"./core\"\n[lookup.s3.bucket.x]\n[remote.core]\n[account.audit]\n[s3.bucket.a]\nfor_each = [\"x\"]\nregion = \"us-east-1\"\naccount = \"audit\"\n"), @r#"
     error[S3S-P10]: [module] is not supported by this version yet at stack.toml:2:2; take it out, or use a later version of s3stack
@@ -129,57 +129,57 @@ fn sections_are_told_with_place_and_next_step() {
     // Two backends.
     assert_snapshot!(said("[backend.file]\npath = \"x\"\n[backend.s3]\nbucket = \"b\"\n"), @r#"
     error[S3S-P3]: a stack has one backend, and this is the second at stack.toml:4:10; take one of them out
-    error[S3S-V8]: "b" does not match ^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$ at stack.toml:5:10 bucket; `bucket`: The name of the bucket that holds the state
+    error[S3S-W8]: "b" does not match ^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$ at stack.toml:5:10 bucket; `bucket`: The name of the bucket that holds the state
     "#);
     // An unknown backend.
     assert_snapshot!(said("[backend.gcs]\nbucket = \"b\"\n"), @r#"error[S3S-P6]: there is no backend `gcs` at stack.toml:2:10; there are [backend.s3] and [backend.file]"#);
     // A backend without bucket.
     assert_snapshot!(said("[backend.s3]\nregion = \"us-east-1\"\nkye = \"x\"\n"), @r#"
-    error[S3S-V3]: `bucket` is missing at stack.toml:2:1; add `bucket = …`: The name of the bucket that holds the state
-    error[S3S-V1]: there is no property `kye` here at stack.toml:4:1 kye; did you mean `key`?
+    error[S3S-W3]: `bucket` is missing at stack.toml:2:1; add `bucket = …`: The name of the bucket that holds the state
+    error[S3S-W1]: there is no property `kye` here at stack.toml:4:1 kye; did you mean `key`?
     "#);
     // An environment with unknown keys and variables.
     assert_snapshot!(said("[var]\nsuffix = \"\"\n[env.dev]\nvar.sufix = \"-dev\"\nregoin = \"us-east-1\"\nconfirm = \"yes\"\n"), @r#"
-    error[S3S-V12]: there is no variable `sufix` at stack.toml:5:5; did you mean `suffix`?
-    error[S3S-V1]: there is no property `regoin` here at stack.toml:6:1 regoin; did you mean `region`?
-    error[S3S-V2]: expected true or false, found a string at stack.toml:7:11 confirm; write true or false, without quotes
+    error[S3S-W12]: there is no variable `sufix` at stack.toml:5:5; did you mean `suffix`?
+    error[S3S-W1]: there is no property `regoin` here at stack.toml:6:1 regoin; did you mean `region`?
+    error[S3S-W2]: expected true or false, found a string at stack.toml:7:11 confirm; write true or false, without quotes
     "#);
     // An environment that names a resource.
     assert_snapshot!(said("[var]\nb = \"\"\n[s3.bucket.a]\n[env.dev]\nvar.b = \"${s3.bucket.a.arn}\"\n"), @r#"error[S3S-R5]: `s3` cannot be named in [env] at stack.toml:6:12; use `var` or `env`"#);
     // Settings that are wrong.
-    assert_snapshot!(said("[stack.tags]\n\"aws:x\" = \"1\"\n"), @r#"error[S3S-V5]: keys that begin with `aws:` are reserved at stack.toml:3:1 tags.aws:x; choose another key"#);
+    assert_snapshot!(said("[stack.tags]\n\"aws:x\" = \"1\"\n"), @r#"error[S3S-W5]: keys that begin with `aws:` are reserved at stack.toml:3:1 tags.aws:x; choose another key"#);
     // An output without value.
     assert_snapshot!(said("[output.x]\nsensitve = true\n"), @r#"
     error[S3S-P8]: the output `x` has no value: a table under [output] is a definition at stack.toml:2:1; write x = { value = … }
-    error[S3S-V1]: there is no property `sensitve` here at stack.toml:3:1 sensitve; did you mean `sensitive`?
+    error[S3S-W1]: there is no property `sensitve` here at stack.toml:3:1 sensitve; did you mean `sensitive`?
     "#);
 }
 
 #[test]
 fn schema_is_told_with_place_and_next_step() {
     // An unknown property.
-    assert_snapshot!(said("[s3.bucket.a]\nversionning = true\n"), @r#"error[S3S-V1]: there is no property `versionning` here at stack.toml:3:1 in s3.bucket.a versionning; did you mean `versioning`?"#);
+    assert_snapshot!(said("[s3.bucket.a]\nversionning = true\n"), @r#"error[S3S-W1]: there is no property `versionning` here at stack.toml:3:1 in s3.bucket.a versionning; did you mean `versioning`?"#);
     // A value of the wrong type.
-    assert_snapshot!(said("[s3.bucket.a]\nversioning = \"on\"\n"), @r#"error[S3S-V2]: expected true or false, found a string at stack.toml:3:14 in s3.bucket.a versioning; write true or false, without quotes"#);
+    assert_snapshot!(said("[s3.bucket.a]\nversioning = \"on\"\n"), @r#"error[S3S-W2]: expected true or false, found a string at stack.toml:3:14 in s3.bucket.a versioning; write true or false, without quotes"#);
     // Text round an expression where a bool must be.
-    assert_snapshot!(said("[var]\nx = true\n[s3.bucket.a]\nversioning = \"x${var.x}\"\n"), @r#"error[S3S-V2]: expected true or false, found a string with an expression in it at stack.toml:5:14 in s3.bucket.a versioning; write the expression alone: "${…}""#);
+    assert_snapshot!(said("[var]\nx = true\n[s3.bucket.a]\nversioning = \"x${var.x}\"\n"), @r#"error[S3S-W2]: expected true or false, found a string with an expression in it at stack.toml:5:14 in s3.bucket.a versioning; write the expression alone: "${…}""#);
     // Quotes that are too many and too few.
     assert_snapshot!(said("[s3.bucket.a]\nversioning = \"true\"\nname = 3\n[sqs.queue.a]\nretention = \"60\"\n[sns.topic.a]\nsubscriptions = \"x\"\n"), @r#"
-    error[S3S-V2]: expected true or false, found a string at stack.toml:3:14 in s3.bucket.a versioning; take the quotes away
-    error[S3S-V2]: expected a string, found a number at stack.toml:4:8 in s3.bucket.a name; put quotes round it
-    error[S3S-V2]: expected a whole number, found a string at stack.toml:6:13 in sqs.queue.a retention; take the quotes away: it is a number
-    error[S3S-V2]: expected a list of documents, found a string at stack.toml:8:17 in sns.topic.a subscriptions; put brackets round it: […]
+    error[S3S-W2]: expected true or false, found a string at stack.toml:3:14 in s3.bucket.a versioning; take the quotes away
+    error[S3S-W2]: expected a string, found a number at stack.toml:4:8 in s3.bucket.a name; put quotes round it
+    error[S3S-W2]: expected a whole number, found a string at stack.toml:6:13 in sqs.queue.a retention; take the quotes away: it is a number
+    error[S3S-W2]: expected a list of documents, found a string at stack.toml:8:17 in sns.topic.a subscriptions; put brackets round it: […]
     "#);
     // A word that is not allowed.
-    assert_snapshot!(said("[s3.bucket.a]\nencryption = \"AES265\"\n"), @r#"error[S3S-V7]: "AES265" is not one of "AES256", "aws:kms" at stack.toml:3:14 in s3.bucket.a encryption; did you mean "AES256"?"#);
+    assert_snapshot!(said("[s3.bucket.a]\nencryption = \"AES265\"\n"), @r#"error[S3S-W7]: "AES265" is not one of "AES256", "aws:kms" at stack.toml:3:14 in s3.bucket.a encryption; did you mean "AES256"?"#);
     // A missing property.
-    assert_snapshot!(said("[iam.role.a]\nname = \"x\"\n"), @r#"error[S3S-V3]: `trust` is missing at stack.toml:2:1 in iam.role.a; add `trust = …`: the address of iam.role or iam.user or a name or a list of references"#);
+    assert_snapshot!(said("[iam.role.a]\nname = \"x\"\n"), @r#"error[S3S-W3]: `trust` is missing at stack.toml:2:1 in iam.role.a; add `trust = …`: the address of iam.role or iam.user or a name or a list of references"#);
     // A missing key in a list.
-    assert_snapshot!(said("[iam.policy.a]\ngrants = [{ to = \"iam.policy.a\" }]\n"), @r#"error[S3S-V3]: `access` is missing at stack.toml:3:11 in iam.policy.a grants[0]; add `access = …`: a string or a list of strings"#);
+    assert_snapshot!(said("[iam.policy.a]\ngrants = [{ to = \"iam.policy.a\" }]\n"), @r#"error[S3S-W3]: `access` is missing at stack.toml:3:11 in iam.policy.a grants[0]; add `access = …`: a string or a list of strings"#);
     // A number out of range.
-    assert_snapshot!(said("[sqs.queue.a]\nretention = 5\n"), @r#"error[S3S-V4]: 5 is out of range: it must be 60 or more at stack.toml:3:13 in sqs.queue.a retention"#);
+    assert_snapshot!(said("[sqs.queue.a]\nretention = 5\n"), @r#"error[S3S-W4]: 5 is out of range: it must be 60 or more at stack.toml:3:13 in sqs.queue.a retention"#);
     // A whole resource where a text must be.
-    assert_snapshot!(said("[s3.bucket.a]\n[s3.bucket.b]\nname = \"${s3.bucket.a}\"\n"), @r#"error[S3S-V2]: expected a string, found s3.bucket.a, a resource at stack.toml:4:8 in s3.bucket.b name; say which of its attributes is meant, such as ${s3.bucket.a.arn}"#);
+    assert_snapshot!(said("[s3.bucket.a]\n[s3.bucket.b]\nname = \"${s3.bucket.a}\"\n"), @r#"error[S3S-W2]: expected a string, found s3.bucket.a, a resource at stack.toml:4:8 in s3.bucket.b name; say which of its attributes is meant, such as ${s3.bucket.a.arn}"#);
     // A property with a computed name.
     assert_snapshot!(said("[var]\nx = \"name\"\n[s3.bucket.a]\n\"${var.x}\" = \"y\"\n"), @r#"error[S3S-P7]: the name of a property must be written out at stack.toml:5:1 in s3.bucket.a ["${var.x}"]; choose the value with an expression, not the name"#);
     // A key under the wrong header.
@@ -193,7 +193,7 @@ fn schema_is_told_with_place_and_next_step() {
     // A key of a table further up.
     assert_snapshot!(said("[s3.bucket.logs.lifecycle.x]\nprefix = \"a\"\n[s3.bucket.logs.lifecycle.x.expiration]\ndays = 3\ntransitions = []\n"), @r#"error[S3S-P9]: `transitions` belongs to s3.bucket.logs.lifecycle.x but stands after [s3.bucket.logs.lifecycle.x.expiration] at stack.toml:6:1 in s3.bucket.logs; move it above line 4"#);
     // A key that belongs nowhere.
-    assert_snapshot!(said("[s3.bucket.logs.lifecycle.x]\nversion = true\n"), @r#"error[S3S-V1]: there is no property `version` here at stack.toml:3:1 in s3.bucket.logs lifecycle.x.version; it takes prefix, transitions, expiration, noncurrent_expiration"#);
+    assert_snapshot!(said("[s3.bucket.logs.lifecycle.x]\nversion = true\n"), @r#"error[S3S-W1]: there is no property `version` here at stack.toml:3:1 in s3.bucket.logs lifecycle.x.version; it takes prefix, transitions, expiration, noncurrent_expiration"#);
     // A block without header of its own.
     assert_snapshot!(said("[s3.bucket.logs.lifecycle.x]\nversioning = true\n"), @r#"error[S3S-P9]: `versioning` belongs to s3.bucket.logs but stands after [s3.bucket.logs.lifecycle.x] at stack.toml:3:1 in s3.bucket.logs; write it under a header [s3.bucket.logs] of its own, above line 2"#);
 }
@@ -203,13 +203,13 @@ fn references_are_told_with_place_and_next_step() {
     // A resource that is not there.
     assert_snapshot!(said("[s3.bucket.data]\n[iam.policy.a]\ngrants = [{ to = \"s3.bucket.dta\", access = \"read\" }]\n"), @r#"error[S3S-R3]: there is no s3.bucket.dta in this stack at stack.toml:4:19 in iam.policy.a grants[0].to; did you mean `s3.bucket.data`?"#);
     // A resource of the wrong type.
-    assert_snapshot!(said("[s3.bucket.data]\n[iam.instance_profile.a]\nrole = \"s3.bucket.data\"\n"), @r#"error[S3S-V6]: expected the address of iam.role, found s3.bucket.data, which is s3.bucket at stack.toml:4:8 in iam.instance_profile.a role"#);
+    assert_snapshot!(said("[s3.bucket.data]\n[iam.instance_profile.a]\nrole = \"s3.bucket.data\"\n"), @r#"error[S3S-W6]: expected the address of iam.role, found s3.bucket.data, which is s3.bucket at stack.toml:4:8 in iam.instance_profile.a role"#);
     // An attribute where a resource must be.
-    assert_snapshot!(said("[iam.role.r]\ntrust = \"ec2.amazonaws.com\"\n[iam.instance_profile.a]\nrole = \"iam.role.r.arn\"\n"), @r#"error[S3S-V6]: `iam.role.r.arn` is not the address of a resource at stack.toml:5:8 in iam.instance_profile.a role; write the resource alone: "iam.role.r""#);
+    assert_snapshot!(said("[iam.role.r]\ntrust = \"ec2.amazonaws.com\"\n[iam.instance_profile.a]\nrole = \"iam.role.r.arn\"\n"), @r#"error[S3S-W6]: `iam.role.r.arn` is not the address of a resource at stack.toml:5:8 in iam.instance_profile.a role; write the resource alone: "iam.role.r""#);
     // A type that is not there where a resource must be.
-    assert_snapshot!(said("[iam.instance_profile.a]\nrole = \"iam.rol.r\"\n"), @r#"error[S3S-V6]: `iam.rol.r` is not the address of a resource at stack.toml:3:8 in iam.instance_profile.a role; did you mean iam.role?"#);
+    assert_snapshot!(said("[iam.instance_profile.a]\nrole = \"iam.rol.r\"\n"), @r#"error[S3S-W6]: `iam.rol.r` is not the address of a resource at stack.toml:3:8 in iam.instance_profile.a role; did you mean iam.role?"#);
     // No address at all where a resource must be.
-    assert_snapshot!(said("[iam.instance_profile.a]\nrole = \"my-role\"\n"), @r#"error[S3S-V6]: expected the address of iam.role, found "my-role" at stack.toml:3:8 in iam.instance_profile.a role; write the bare address of a block, "iam.role.NAME", without ${}"#);
+    assert_snapshot!(said("[iam.instance_profile.a]\nrole = \"my-role\"\n"), @r#"error[S3S-W6]: expected the address of iam.role, found "my-role" at stack.toml:3:8 in iam.instance_profile.a role; write the bare address of a block, "iam.role.NAME", without ${}"#);
     // A variable that is not declared.
     assert_snapshot!(said("[var]\nregion = \"x\"\n[s3.bucket.a]\nname = \"${var.regoin}\"\n"), @r#"error[S3S-R2]: there is no variable `regoin` at stack.toml:5:11 in s3.bucket.a name; did you mean `var.region`?"#);
     // A variable that is not declared as a reference.
@@ -257,15 +257,15 @@ fn reserved_is_told_with_place_and_next_step() {
     assert_snapshot!(said("[s3.bucket.b]\ndepends_on = [\"s3.bucket\", \"${s3.bucket.b}\", 3]\n"), @r#"
     error[S3S-P8]: `s3.bucket` is not an address: expected `service.type.name`, optionally after `module.name.` and before `["key"]` at stack.toml:3:15 in s3.bucket.b; write the address of a block of this stack, such as "s3.bucket.data"
     error[S3S-P8]: `${s3.bucket.b}` must be written out, without expressions at stack.toml:3:28 in s3.bucket.b; write the bare name, such as "s3.bucket.data"
-    error[S3S-V2]: expected a string, found a number at stack.toml:3:46 in s3.bucket.b depends_on[2]; put quotes round it
+    error[S3S-W2]: expected a string, found a number at stack.toml:3:46 in s3.bucket.b depends_on[2]; put quotes round it
     "#);
     // A dependency on itself.
     assert_snapshot!(said("[s3.bucket.b]\ndepends_on = \"s3.bucket.b\"\n"), @r#"error[S3S-P8]: a block cannot name itself here at stack.toml:3:14 in s3.bucket.b; take it out"#);
     // A switch that is no bool.
     assert_snapshot!(said("[s3.bucket.b]\nprotect = \"yes\"\nretain = 1\nwhen = \"x\"\n"), @r#"
-    error[S3S-V2]: expected true or false, found a string at stack.toml:3:11 in s3.bucket.b protect; write true or false, without quotes
-    error[S3S-V2]: expected true or false, found a number at stack.toml:4:10 in s3.bucket.b retain; write true or false, without quotes
-    error[S3S-V2]: expected true or false, found a string at stack.toml:5:8 in s3.bucket.b when; write true or false, without quotes
+    error[S3S-W2]: expected true or false, found a string at stack.toml:3:11 in s3.bucket.b protect; write true or false, without quotes
+    error[S3S-W2]: expected true or false, found a number at stack.toml:4:10 in s3.bucket.b retain; write true or false, without quotes
+    error[S3S-W2]: expected true or false, found a string at stack.toml:5:8 in s3.bucket.b when; write true or false, without quotes
     "#);
     // Changes that cannot be ignored.
     assert_snapshot!(said("[s3.bucket.b]\nignore_changes = [\"tags.X\", \"lifecycle.x.prefx\", \"versionning\", \"a b\"]\n"), @r#"
@@ -281,7 +281,7 @@ fn reserved_is_told_with_place_and_next_step() {
     error[S3S-P8]: s3.bucket.old cannot have become both s3.bucket.b and this at stack.toml:7:14 in s3.bucket.c moved_from; leave it with the one that it became
     "#);
     // An import that is no text.
-    assert_snapshot!(said("[s3.bucket.b]\nimport = 3\n"), @r#"error[S3S-V2]: expected a string, found a number at stack.toml:3:10 in s3.bucket.b import; put quotes round it"#);
+    assert_snapshot!(said("[s3.bucket.b]\nimport = 3\n"), @r#"error[S3S-W2]: expected a string, found a number at stack.toml:3:10 in s3.bucket.b import; put quotes round it"#);
     // Findings allowed badly.
     assert_snapshot!(said("[s3.bucket.b]\nallow = { T10 = \"x\", S3S-T11 = \" \", S3S-T12 = \"known\" }\n"), @r#"
     error[S3S-P8]: `T10` is not the code of a finding at stack.toml:3:11 in s3.bucket.b; write it as it is shown in brackets, such as S3S-T10
@@ -292,13 +292,13 @@ fn reserved_is_told_with_place_and_next_step() {
 #[test]
 fn definitions_are_told_with_place_and_next_step() {
     // An unknown key of a definition.
-    assert_snapshot!(said("[var.x]\ndefalt = 3\ntype = \"number\"\n"), @r#"error[S3S-V1]: there is no property `defalt` here at stack.toml:3:1 defalt; did you mean `default`?"#);
+    assert_snapshot!(said("[var.x]\ndefalt = 3\ntype = \"number\"\n"), @r#"error[S3S-W1]: there is no property `defalt` here at stack.toml:3:1 defalt; did you mean `default`?"#);
     // A map that is taken for a definition.
     assert_snapshot!(said("[var]\nsizes = { small = 1, large = 2 }\n"), @r#"error[S3S-P8]: a table under [var] is a definition, and var.sizes has none of its keys at stack.toml:3:9; for a map write sizes = { type = "map(any)", default = { … } }"#);
     // A type that is none.
-    assert_snapshot!(said("[var.x]\ntype = \"sting\"\n"), @r#"error[S3S-V10]: `sting` is no type: there is no `sting` at stack.toml:3:8; did you mean `string`?"#);
+    assert_snapshot!(said("[var.x]\ntype = \"sting\"\n"), @r#"error[S3S-W10]: `sting` is no type: there is no `sting` at stack.toml:3:8; did you mean `string`?"#);
     // A type of an unknown resource.
-    assert_snapshot!(said("[var.x]\ntype = \"ref(s3.pail)\"\n"), @r#"error[S3S-V10]: `ref(s3.pail)` is no type: there is no resource type `s3.pail` at stack.toml:3:8; write a type such as `ref(s3.bucket)`"#);
+    assert_snapshot!(said("[var.x]\ntype = \"ref(s3.pail)\"\n"), @r#"error[S3S-W10]: `ref(s3.pail)` is no type: there is no resource type `s3.pail` at stack.toml:3:8; write a type such as `ref(s3.bucket)`"#);
     // A pattern that is none.
     assert_snapshot!(said("[var.x]\npattern = \"(\"\n"), @r#"error[S3S-P8]: the pattern is no regular expression: found open group without closing ')' at stack.toml:3:11; write the pattern in single quotes, so that backslashes stay"#);
     // A range with nothing in it.
@@ -309,9 +309,9 @@ fn definitions_are_told_with_place_and_next_step() {
     error[S3S-P7]: `min` must be written out: it is read before any expression is evaluated at stack.toml:6:7; write the value itself
     "#);
     // A list of which one item does not fit.
-    assert_snapshot!(said("[var.x]\ntype = \"list(object({a = number}))\"\ndefault = [{ a = 1 }, { a = true }]\n"), @r#"error[S3S-V13]: the default of `x` does not fit its type: expected a number, found a bool at stack.toml:4:11; its type is list(object({a = number}))"#);
+    assert_snapshot!(said("[var.x]\ntype = \"list(object({a = number}))\"\ndefault = [{ a = 1 }, { a = true }]\n"), @r#"error[S3S-W13]: the default of `x` does not fit its type: expected a number, found a bool at stack.toml:4:11; its type is list(object({a = number}))"#);
     // A default of another type.
-    assert_snapshot!(said("[var.x]\ntype = \"number\"\ndefault = \"three\"\n"), @r#"error[S3S-V13]: the default of `x` does not fit its type: expected a number, found a string at stack.toml:4:11; write it without quotes"#);
+    assert_snapshot!(said("[var.x]\ntype = \"number\"\ndefault = \"three\"\n"), @r#"error[S3S-W13]: the default of `x` does not fit its type: expected a number, found a string at stack.toml:4:11; write it without quotes"#);
     // A variable under another one's header.
     assert_snapshot!(said("[var]\na = 1\n[var.x]\ndefault = 2\nproject = \"y\"\n"), @r#"error[S3S-P9]: `project` is no part of a definition, and stands after [var.x] at stack.toml:6:1; if it is a variable of its own, move it under [var], above line 4"#);
 }

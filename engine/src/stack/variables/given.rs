@@ -115,7 +115,7 @@ impl Gathered<'_> {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("declare it: {name} = … under [var]"),
         };
-        Diagnostic::error("S3S-V12", format!("{by} sets `{name}`, and the stack has no such variable")).help(help)
+        Diagnostic::error("S3S-W12", format!("{by} sets `{name}`, and the stack has no such variable")).help(help)
     }
 
     fn file(&mut self, file: &Arc<SourceFile>, source: Source) {
@@ -198,7 +198,7 @@ impl Gathered<'_> {
         if let (None, Some((shape, source))) = (&value, expected) {
             // The text is not shown: it may be a secret that lost its quotes.
             let diagnostic =
-                Diagnostic::error("S3S-V13", format!("{source} gives `{name}` what is not {}", shape.describe()));
+                Diagnostic::error("S3S-W13", format!("{source} gives `{name}` what is not {}", shape.describe()));
             let definition = self.stack.variables.get(name).map(|variable| variable.span.clone());
             let help = match shape {
                 VariableType::Bool => "write true or false".to_owned(),

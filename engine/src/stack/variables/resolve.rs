@@ -84,7 +84,7 @@ pub fn resolve(stack: &Stack, given: &Given) -> (Variables, Diagnostics) {
     if !is_environment_name(&given.chosen_environment) {
         let message = format!("`{}` cannot be the name of an environment", given.chosen_environment);
         let help = "it must be lower-case letters, digits, `-` and `_`, a letter first";
-        diagnostics.push(Diagnostic::error("S3S-N20", message).help(help));
+        diagnostics.push(Diagnostic::error("S3S-P12", message).help(help));
     } else if given.chosen_environment != "default"
         && !known.is_empty()
         && !known.contains_key(&given.chosen_environment)
@@ -119,7 +119,7 @@ pub fn resolve(stack: &Stack, given: &Given) -> (Variables, Diagnostics) {
             false => format!("give it one: --var {name}=…, or {name} = … in stack.vars.toml"),
         };
         resolution.diagnostics.push(
-            Diagnostic::error("S3S-V11", format!("the variable `{name}`{what} has no value"))
+            Diagnostic::error("S3S-W11", format!("the variable `{name}`{what} has no value"))
                 .at(variable.span.clone())
                 .help(help),
         );
@@ -207,7 +207,7 @@ impl Resolution<'_> {
             let place = candidates.get(cycle.first().map_or("", |name| name.as_str()));
             let path: Vec<String> = cycle.iter().chain(cycle.first()).map(|name| format!("var.{name}")).collect();
             self.diagnostics.push(
-                Diagnostic::error("S3S-V14", format!("variables need each other: {}", path.join(" → ")))
+                Diagnostic::error("S3S-W14", format!("variables need each other: {}", path.join(" → ")))
                     .at(place.and_then(|(candidate, _)| super::given::place(candidate).cloned()))
                     .help("give one of them a value without the others"),
             );
@@ -240,7 +240,7 @@ impl Resolution<'_> {
                 let told = |error: &Diagnostic| in_stack && matches!(error.code, "S3S-R2" | "S3S-R5");
                 for error in errors.0.into_iter().filter(|error| !told(error)) {
                     let error = match error.code {
-                        "S3S-V13" => Diagnostic {
+                        "S3S-W13" => Diagnostic {
                             message: match source {
                                 Source::Default => format!("the default of `{name}` {}", error.message),
                                 _ => format!("{source} gives `{name}` a value that {}", error.message),
@@ -273,7 +273,7 @@ impl Resolution<'_> {
     /// The value; the messages of misfits begin with a verb.
     fn value(&mut self, variable: &Variable, candidate: Candidate) -> Result<Value, Diagnostics> {
         let misfit = |message: String, help: Option<String>| {
-            let diagnostic = Diagnostic::error("S3S-V13", message);
+            let diagnostic = Diagnostic::error("S3S-W13", message);
             Diagnostics(vec![match help {
                 Some(help) => diagnostic.help(help),
                 None => diagnostic.help(format!("its type is {}", variable.shape)),
