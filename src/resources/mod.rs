@@ -1,6 +1,8 @@
 //! The resource types: one file (or folder) each, and one line here. `iam` is no type but what the types of IAM share;
 //! `members`, `quantities`, `statements` and `tags` are what types of every service share.
 
+#[cfg(test)]
+mod for_each_tests;
 pub mod iam;
 pub mod members;
 mod provider;

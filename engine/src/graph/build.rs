@@ -6,9 +6,10 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::evaluate::Evaluator;
+use super::instances::Site;
 use super::model::{Graph, Node};
 use super::world::World;
-use super::{names, order};
+use super::{instances, names, order};
 use crate::address::{Address, Path};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::resource::{Contribution, Facts, FileContent, Registry, Resource, ResourceType};
@@ -46,7 +47,7 @@ pub struct Inputs<'a> {
 /// Evaluates the whole stack. The graph is complete only if there is no error.
 pub fn build(inputs: &Inputs<'_>) -> (Graph, Diagnostics) {
     let mut evaluator = Evaluator::new(inputs);
-    evaluator.blocks = switched_on(&evaluator);
+    evaluator.sites = instances::all(&evaluator);
     let resources = resources(&evaluator);
     let contributions = contributions(&evaluator, &resources);
     let world = World {
@@ -63,12 +64,12 @@ pub fn build(inputs: &Inputs<'_>) -> (Graph, Diagnostics) {
         .0
         .iter()
         .filter(|one| is_misfit(one))
-        .filter_map(|one| one.address.clone())
+        .filter_map(|one| one.address.as_ref().map(Address::block))
         .collect();
     let mut nodes = BTreeMap::new();
-    for (address, block) in &evaluator.blocks {
+    for (address, site) in &evaluator.sites {
         if let (Some(kind), Some(resource)) = (evaluator.kind(address), resources.get(address)) {
-            nodes.insert(address.clone(), node(&evaluator, &world, kind, block, resource, &misfits));
+            nodes.insert(address.clone(), node(&evaluator, &world, kind, site, resource, &misfits));
         }
     }
     let outputs = outputs(&evaluator);
@@ -88,54 +89,26 @@ pub fn further(inputs: &Inputs<'_>, told: &Diagnostics) -> Diagnostics {
     let wrong: BTreeSet<&Address> = told.0.iter().filter_map(|diagnostic| diagnostic.address.as_ref()).collect();
     let (_, mut found) = build(inputs);
     found.0.retain(|one| {
-        one.address.as_ref().is_none_or(|address| !wrong.contains(address)) || one.code.starts_with("S3S-E")
+        one.address.as_ref().is_none_or(|address| !wrong.contains(&address.block())) || one.code.starts_with("S3S-E")
     });
     found
 }
 
-/// The blocks whose `when` does not switch them off.
-fn switched_on<'a>(evaluator: &Evaluator<'a>) -> BTreeMap<Address, &'a Block> {
-    let on = |block: &Block| {
-        let Some(when) = &block.reserved.when else { return true };
-        match evaluator.node(when, &Path::of("when"), None) {
-            Value::Bool(on) => on,
-            other if is_broken(&other) => true,
-            other => {
-                evaluator.report(
-                    Diagnostic::error("S3S-R6", format!("`when` must be true or false, this is {}", other.kind()))
-                        .at(when.span.clone())
-                        .on(&block.address)
-                        .note("It is decided before anything is planned, so it may use var, env, stack and aws only.")
-                        .help("write true or false, or a comparison such as ${env == \"prod\"}"),
-                );
-                true
-            }
-        }
-    };
-    evaluator
-        .inputs
-        .stack
-        .blocks
-        .iter()
-        .filter(|(_, block)| on(block))
-        .map(|(address, block)| (address.clone(), block))
-        .collect()
-}
-
 fn resources(evaluator: &Evaluator<'_>) -> BTreeMap<Address, Resource> {
     let mut resources = BTreeMap::new();
-    for (address, block) in &evaluator.blocks {
+    for (address, site) in &evaluator.sites {
+        let block = site.block;
         let Some(kind) = evaluator.kind(address) else { continue };
         let schema = kind.schema();
         let names = || schema.properties.iter().filter(|(_, property)| !property.derived).map(|(name, _)| name);
         let mut raw: Map = names().map(|name| (name.clone(), evaluator.raw_of(address, name))).collect();
         // Keys that the schema does not know are reported by validation too, at their places.
         for (key, entry) in block.body.iter().filter(|(key, _)| !schema.properties.contains_key(*key)) {
-            raw.insert(key.clone(), evaluator.node(&entry.node, &Path::of(key.clone()), None));
+            raw.insert(key.clone(), evaluator.flag(&entry.node, key, site));
         }
         raw.retain(|_, value| !value.is_null());
         for problem in validate(schema, &Value::Map(raw)) {
-            evaluator.report(located(&problem.of_expression(), block));
+            evaluator.report(located(&problem.of_expression(), address, block));
         }
         let properties: Map = names()
             .map(|name| (name.clone(), evaluator.property(address, name)))
@@ -175,18 +148,18 @@ fn node(
     evaluator: &Evaluator<'_>,
     world: &World<'_>,
     kind: &dyn ResourceType,
-    block: &Block,
+    site: &Site<'_>,
     resource: &Resource,
     misfits: &BTreeSet<Address>,
 ) -> Node {
-    let address = &block.address;
+    let (address, block) = (&resource.address, site.block);
     let descriptor = kind.descriptor();
     let schema = kind.schema();
     let report = |problems: Vec<Problem>| {
-        if !misfits.contains(address) && !resource.properties.values().any(is_broken) {
+        if !misfits.contains(&address.block()) && !resource.properties.values().any(is_broken) {
             for problem in problems {
                 let help = problem.help.clone().or_else(|| schema.purpose(&problem.path));
-                evaluator.report(located(&Problem { help, ..problem }, block));
+                evaluator.report(located(&Problem { help, ..problem }, address, block));
             }
         }
     };
@@ -206,14 +179,23 @@ fn node(
         }
     }
     for (other, span) in &block.reserved.depends_on {
-        if evaluator.blocks.contains_key(other) {
+        let several = evaluator.inputs.stack.blocks.get(other).is_some_and(|one| one.reserved.for_each.is_some());
+        if several {
+            let instances = evaluator.sites.range(other.clone()..).take_while(|(one, _)| one.block() == *other);
+            for (one, _) in instances {
+                waits_for.entry(one.clone()).or_insert_with(|| Path::of("depends_on"));
+            }
+        } else if evaluator.sites.contains_key(other) {
             waits_for.entry(other.clone()).or_insert_with(|| Path::of("depends_on"));
         } else {
             let off = evaluator.inputs.stack.blocks.contains_key(other);
             let what = if off { "is switched off by its `when`" } else { "is not in this stack" };
+            let help = match &other.key {
+                Some(_) => "write a key that its `for_each` has, or the block alone for all of them",
+                None => "switch this block off by the same `when`, or take it out of `depends_on`",
+            };
             let diagnostic = Diagnostic::error("S3S-R1", format!("{other} {what}")).at(span.clone()).on(address);
-            evaluator
-                .report(diagnostic.help("switch this block off by the same `when`, or take it out of `depends_on`"));
+            evaluator.report(diagnostic.help(help));
         }
     }
     let name_given = descriptor.naming.is_some_and(|naming| {
@@ -233,7 +215,7 @@ fn node(
     }
     let flag = |node: &Option<SourceNode>, name: &str| match node
         .as_ref()
-        .map(|node| (node, evaluator.node(node, &Path::of(name), None)))
+        .map(|node| (node, evaluator.flag(node, name, site)))
     {
         None | Some((_, Value::Null)) => false,
         Some((_, Value::Bool(value))) => value,
@@ -248,25 +230,19 @@ fn node(
             false
         }
     };
-    let import =
-        block.reserved.import.as_ref().and_then(|node| match evaluator.node(node, &Path::of("import"), None) {
-            Value::String(id) if !id.is_empty() => Some(id),
-            other if is_broken(&other) => None,
-            other => {
-                let what =
-                    if other.is_known() { "a text that is not empty" } else { "known before anything is planned" };
-                evaluator.report(
-                    Diagnostic::error("S3S-W2", format!("`import` must be {what}"))
-                        .at(node.span.clone())
-                        .on(address)
-                        .help(format!(
-                            "write the {} of the existing resource, or take `import` out",
-                            descriptor.physical_id
-                        )),
-                );
-                None
-            }
-        });
+    let import = block.reserved.import.as_ref().and_then(|node| match evaluator.flag(node, "import", site) {
+        Value::String(id) if !id.is_empty() => Some(id),
+        other if is_broken(&other) => None,
+        other => {
+            let what = if other.is_known() { "a text that is not empty" } else { "known before anything is planned" };
+            evaluator.report(
+                Diagnostic::error("S3S-W2", format!("`import` must be {what}")).at(node.span.clone()).on(address).help(
+                    format!("write the {} of the existing resource, or take `import` out", descriptor.physical_id),
+                ),
+            );
+            None
+        }
+    });
     let written =
         |name: &String| block.body.contains_key(name) || schema.properties.get(name).is_some_and(|one| one.derived);
     Node {
@@ -288,7 +264,7 @@ fn node(
         protect: flag(&block.reserved.protect, "protect"),
         retain: flag(&block.reserved.retain, "retain"),
         ignore_changes: block.reserved.ignore_changes.iter().map(|(path, _)| path.clone()).collect(),
-        moved_from: block.reserved.moved_from.iter().map(|(from, _)| from.clone()).collect(),
+        moved_from: site.moved_from(),
         import,
         span: Some(block.span.clone()),
         property_spans: block.body.iter().map(|(name, entry)| (name.clone(), entry.node.span.clone())).collect(),
@@ -327,11 +303,11 @@ fn is_misfit(diagnostic: &Diagnostic) -> bool {
 }
 
 /// A problem with its place.
-fn located(problem: &Problem, block: &Block) -> Diagnostic {
+fn located(problem: &Problem, address: &Address, block: &Block) -> Diagnostic {
     let diagnostic = Diagnostic::error(problem.code, problem.message.clone());
     let mut diagnostic = Diagnostic { severity: problem.severity, ..diagnostic }
         .at(locate(block, &problem.path))
-        .on(&block.address)
+        .on(address)
         .property(&problem.path);
     diagnostic.help.clone_from(&problem.help);
     diagnostic

@@ -5,15 +5,17 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use super::build::Inputs;
+use super::instances::{Each, Site, instance};
 use super::names::default_name;
 use crate::address::{Address, Path, Step};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Span, did_you_mean};
 use crate::expression::{Budget, Scope};
 use crate::resource::{Facts, ResourceType};
 use crate::schema::{Property, Shape};
-use crate::stack::{Block, MAX_DIAGNOSTICS, Node, broken, evaluate_at};
+use crate::stack::{MAX_DIAGNOSTICS, Node, broken, evaluate_at};
 use crate::state::Instance;
 use crate::value::{Map, Unknown, Value};
 
@@ -40,8 +42,8 @@ const MAX_CHAIN: usize = 100;
 /// Evaluates a stack.
 pub struct Evaluator<'a> {
     pub inputs: &'a Inputs<'a>,
-    /// The blocks that count, by address.
-    pub blocks: BTreeMap<Address, &'a Block>,
+    /// The resources there are, by address.
+    pub sites: BTreeMap<Address, Site<'a>>,
     /// Everything found wrong.
     pub diagnostics: RefCell<Diagnostics>,
     /// Properties as written, with references as [`Value::Reference`]; those that are null are left out.
@@ -63,7 +65,7 @@ impl<'a> Evaluator<'a> {
     pub fn new(inputs: &'a Inputs<'a>) -> Self {
         Self {
             inputs,
-            blocks: BTreeMap::new(),
+            sites: BTreeMap::new(),
             diagnostics: RefCell::default(),
             raw: RefCell::default(),
             values: RefCell::default(),
@@ -87,10 +89,9 @@ impl<'a> Evaluator<'a> {
     /// The instance of a block, under its own address or an earlier one.
     pub fn instance(&self, address: &Address) -> Option<&'a Instance> {
         let instances = &self.inputs.state.instances;
-        instances.get(address).or_else(|| {
-            let block = self.blocks.get(address)?;
-            block.reserved.moved_from.iter().find_map(|(from, _)| instances.get(from))
-        })
+        instances
+            .get(address)
+            .or_else(|| self.sites.get(address)?.moved_from().iter().find_map(|from| instances.get(from)))
     }
 
     pub fn edges_of(&self, address: &Address) -> BTreeMap<Address, Vec<Path>> {
@@ -112,8 +113,14 @@ impl<'a> Evaluator<'a> {
             self.more.set(self.more.get() + 1);
             return;
         }
-        // One mistake may be met twice: by the check of a block, and by what is computed from it.
-        if !diagnostics.0.contains(&diagnostic) {
+        // One mistake may be met twice: by the check of a block, and by what is computed from it. And by each instance.
+        let block = |one: &Diagnostic| one.address.as_ref().map(Address::block);
+        let is_told = |told: &Diagnostic| {
+            told.span == diagnostic.span
+                && told.message == diagnostic.message
+                && (told == &diagnostic || (told.path == diagnostic.path && block(told) == block(&diagnostic)))
+        };
+        if !diagnostics.0.iter().any(is_told) {
             diagnostics.push(diagnostic);
         }
     }
@@ -121,9 +128,9 @@ impl<'a> Evaluator<'a> {
     /// A property, defaults and stack tags included; null when there is none.
     pub fn property(&self, address: &Address, name: &str) -> Value {
         self.once(address, name, || {
-            let (Some(block), Some(kind)) = (self.blocks.get(address), self.kind(address)) else { return Value::Null };
+            let (Some(site), Some(kind)) = (self.sites.get(address), self.kind(address)) else { return Value::Null };
             let Some(property) = kind.schema().properties.get(name) else { return Value::Null };
-            let written = match block.body.get(name) {
+            let written = match site.block.body.get(name) {
                 Some(entry) => self.node(&entry.node, &Path::of(name), Some(address)),
                 None => Value::Null,
             };
@@ -170,7 +177,7 @@ impl<'a> Evaluator<'a> {
                 .map(|(address, name)| format!("{address}.{}", name.trim_start_matches('=')))
                 .collect();
             let span =
-                self.blocks.get(address).and_then(|block| block.body.get(name).map(|entry| entry.key_span.clone()));
+                self.sites.get(address).and_then(|site| site.block.body.get(name).map(|entry| entry.key_span.clone()));
             self.report(
                 Diagnostic::error("S3S-R9", format!("this is made from itself: {}", words.join(" → ")))
                     .at(span)
@@ -185,7 +192,7 @@ impl<'a> Evaluator<'a> {
                     "S3S-E05",
                     format!("{address} is at the end of a chain of {MAX_CHAIN} values made from each other"),
                 )
-                .at(self.blocks.get(address).map(|block| block.span.clone()))
+                .at(self.sites.get(address).map(|site| site.block.span.clone()))
                 .on(address)
                 .help("make these values from a variable instead"),
             );
@@ -227,7 +234,7 @@ impl<'a> Evaluator<'a> {
             (Value::Reference(address), shape) => {
                 self.references.borrow_mut().entry(owner.clone()).or_default().insert(path.clone(), address.clone());
                 match reference_attribute(shape) {
-                    Some(attribute) if self.blocks.contains_key(&address) => self.attribute(&address, attribute),
+                    Some(attribute) if self.sites.contains_key(&address) => self.attribute(&address, attribute),
                     _ => Value::Reference(address),
                 }
             }
@@ -255,10 +262,26 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    /// Evaluates a part of a file. Errors are reported, and what is wrong becomes unknown so that it causes no more.
+    /// Evaluates a part of a resource's block, or of no block's. Errors are reported, and what is wrong becomes unknown so
+    /// that it causes no more.
     pub fn node(&self, node: &Node, path: &Path, owner: Option<&Address>) -> Value {
+        let each = owner.and_then(|owner| self.sites.get(owner)?.each.clone());
+        self.evaluate(node, path, owner, each)
+    }
+
+    /// Evaluates a reserved key: it may name `each`, and makes no edge.
+    pub fn flag(&self, node: &Node, name: &str, site: &Site<'_>) -> Value {
+        self.evaluate(node, &Path::of(name), None, site.each.clone())
+    }
+
+    /// Evaluates what decides which resources there are.
+    pub fn decided(&self, node: &Node, name: &str, each: Option<&Rc<Each>>) -> Value {
+        self.evaluate(node, &Path::of(name), None, each.cloned())
+    }
+
+    fn evaluate(&self, node: &Node, path: &Path, owner: Option<&Address>, each: Option<Rc<Each>>) -> Value {
         let scope_at = |path: &Path| -> Box<dyn Scope + '_> {
-            Box::new(BlockScope { evaluator: self, owner: owner.cloned(), path: path.clone() })
+            Box::new(BlockScope { evaluator: self, owner: owner.cloned(), each: each.clone(), path: path.clone() })
         };
         let result = evaluate_at(node, path, &scope_at, &self.budget);
         result.unwrap_or_else(|found| {
@@ -299,6 +322,7 @@ fn reference_attribute(shape: &Shape) -> Option<&str> {
 struct BlockScope<'s> {
     evaluator: &'s Evaluator<'s>,
     owner: Option<Address>,
+    each: Option<Rc<Each>>,
     path: Path,
 }
 
@@ -307,6 +331,74 @@ impl BlockScope<'_> {
         let mut diagnostic = Diagnostic::error("S3S-R1", what).at(span.cloned());
         diagnostic.help = help;
         Box::new(diagnostic)
+    }
+
+    /// A resource, or what comes after its address: the value, and how many steps it took from the root.
+    fn resource(&self, block: &Address, rest: &[&str], span: Option<&Span>) -> Result<(Value, usize), Box<Diagnostic>> {
+        let evaluator = self.evaluator;
+        let several = evaluator.inputs.stack.blocks.get(block).is_some_and(|one| one.reserved.for_each.is_some());
+        let (address, rest, used) = match rest {
+            [key, rest @ ..] if several => (instance(block, key), rest, 4),
+            [] if several => return Ok((self.instances(block), 3)),
+            rest => (block.clone(), rest, 3),
+        };
+        if !evaluator.sites.contains_key(&address) {
+            return Err(self.absent(&address, block, span));
+        }
+        match rest {
+            [member, ..] => Ok((self.member(&address, member, span)?, used + 1)),
+            [] => {
+                evaluator.note_edge(self.owner.as_ref(), &address, &self.path);
+                Ok((Value::Reference(address), used))
+            }
+        }
+    }
+
+    /// All instances of a block, by their keys.
+    fn instances(&self, block: &Address) -> Value {
+        let evaluator = self.evaluator;
+        // Instances stand behind their block: an address without a key comes first.
+        let own = evaluator.sites.range(block.clone()..).take_while(|(address, _)| address.block() == *block);
+        let references = own.filter_map(|(address, _)| {
+            evaluator.note_edge(self.owner.as_ref(), address, &self.path);
+            Some((address.key.clone()?, Value::Reference(address.clone())))
+        });
+        Value::Map(references.collect())
+    }
+
+    /// Says why there is no such resource.
+    fn absent(&self, address: &Address, block: &Address, span: Option<&Span>) -> Box<Diagnostic> {
+        let evaluator = self.evaluator;
+        let written = evaluator.inputs.stack.blocks.get(block);
+        let Some(written) = written else {
+            let all: Vec<String> = evaluator.sites.keys().map(ToString::to_string).collect();
+            let near = did_you_mean(&address.to_string(), all.iter().map(String::as_str));
+            let help = near.map(|near| format!("did you mean `{near}`?"));
+            return self.missing(span, format!("there is no {address}"), help);
+        };
+        let Some(key) = written.reserved.for_each.as_ref().and(address.key.as_deref()) else {
+            let help = "name it only where it is on: give this the same `when`, or write `try(…, null)`";
+            return self.missing(span, format!("{address} is switched off by its `when`"), Some(help.into()));
+        };
+        let own = evaluator.sites.range(block.clone()..).take_while(|(address, _)| address.block() == *block);
+        let keys: Vec<&str> = own.filter_map(|(address, _)| address.key.as_deref()).collect();
+        let schema = evaluator.kind(block).map(|kind| kind.schema());
+        let is_member = schema.is_some_and(|one| one.attributes.contains_key(key) || one.properties.contains_key(key));
+        let help = match (keys.first(), did_you_mean(key, keys.iter().copied())) {
+            (None, _) => "its `for_each` is empty, or its `when` leaves none".to_owned(),
+            (Some(first), _) if is_member => {
+                format!(
+                    "it has several: write `{}.{key}` for one of them, or `{block}[*].{key}`",
+                    instance(block, first)
+                )
+            }
+            (_, Some(near)) => format!("did you mean `{}`?", instance(block, near)),
+            _ => {
+                let some: Vec<String> = keys.iter().take(8).map(|key| format!("\"{key}\"")).collect();
+                format!("its keys are {}{}", some.join(", "), if keys.len() > 8 { " and more" } else { "" })
+            }
+        };
+        self.missing(span, format!("there is no {address}"), Some(help))
     }
 
     fn member(&self, address: &Address, name: &str, span: Option<&Span>) -> Result<Value, Box<Diagnostic>> {
@@ -357,6 +449,12 @@ impl Scope for BlockScope<'_> {
             ["aws", "region", ..] => Ok((facts.region.clone().into(), 2)),
             ["aws", "partition", ..] => Ok((facts.partition.clone().into(), 2)),
             ["aws", name, ..] => Err(of(&["account_id", "region", "partition"], name, "aws")),
+            ["each", name, ..] => match (&self.each, *name) {
+                (Some(each), "key") => Ok((each.key.clone().into(), 2)),
+                (Some(each), "value") => Ok((each.value.clone(), 2)),
+                (Some(_), name) => Err(of(&["key", "value"], name, "each")),
+                (None, _) => Err(self.missing(span, "`each` stands for one of several, and here is one".into(), None)),
+            },
             ["self", name, ..] => match &self.owner {
                 Some(owner) => Ok((self.member(owner, name, span)?, 2)),
                 None => Err(self.missing(span, "`self` stands for a resource, and here is none".into(), None)),
@@ -364,35 +462,7 @@ impl Scope for BlockScope<'_> {
             [service, kind, name, rest @ ..]
                 if evaluator.inputs.registry.get(&format!("{service}.{kind}")).is_some() =>
             {
-                let address = Address::root(format!("{service}.{kind}"), *name);
-                if !evaluator.blocks.contains_key(&address) {
-                    let off = evaluator.inputs.stack.blocks.contains_key(&address);
-                    let all: Vec<String> = evaluator.blocks.keys().map(ToString::to_string).collect();
-                    let near = did_you_mean(&address.to_string(), all.iter().map(String::as_str)).map(str::to_owned);
-                    return Err(if off {
-                        self.missing(
-                            span,
-                            format!("{address} is switched off by its `when`"),
-                            Some(
-                                "name it only where it is on: give this the same `when`, or write `try(…, null)`"
-                                    .into(),
-                            ),
-                        )
-                    } else {
-                        self.missing(
-                            span,
-                            format!("there is no {address}"),
-                            near.map(|near| format!("did you mean `{near}`?")),
-                        )
-                    });
-                }
-                match rest {
-                    [member, ..] => Ok((self.member(&address, member, span)?, 4)),
-                    [] => {
-                        evaluator.note_edge(self.owner.as_ref(), &address, &self.path);
-                        Ok((Value::Reference(address), 3))
-                    }
-                }
+                self.resource(&Address::root(format!("{service}.{kind}"), *name), rest, span)
             }
             _ => {
                 let shown = words.iter().take(3).copied().collect::<Vec<_>>().join(".");

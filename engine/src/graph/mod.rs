@@ -2,6 +2,7 @@
 
 pub mod build;
 mod evaluate;
+mod instances;
 pub mod model;
 pub mod names;
 mod order;

@@ -29,6 +29,7 @@
 //! | `S3S-R4` | a resource has no such property or attribute |
 //! | `S3S-R5` | in scope elsewhere, but not here |
 //! | `S3S-R9` | made from itself |
+//! | `S3S-R10` | what `for_each` cannot be |
 
 mod blocks;
 mod draft;

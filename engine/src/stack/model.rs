@@ -299,7 +299,9 @@ pub fn locate_key(block: &Block, path: &Path) -> Span {
 pub struct Reserved {
     /// Addresses this one waits for beyond its references.
     pub depends_on: Vec<(Address, Span)>,
-    /// Whether the block counts at all.
+    /// A map, or a list of texts: one instance of the block for each key or text.
+    pub for_each: Option<Node>,
+    /// Whether the block counts at all; under `for_each`, each instance of it.
     pub when: Option<Node>,
     /// Whether it may not be deleted or replaced.
     pub protect: Option<Node>,
@@ -307,8 +309,10 @@ pub struct Reserved {
     pub retain: Option<Node>,
     /// Properties whose drift and changes are left alone.
     pub ignore_changes: Vec<(Path, Span)>,
-    /// Earlier addresses of this block.
+    /// Earlier addresses of this block; under `for_each` each instance comes from the one with its key.
     pub moved_from: Vec<(Address, Span)>,
+    /// Earlier addresses of instances, by their keys.
+    pub moved_keys: IndexMap<String, (Address, Span)>,
     /// The physical id of an existing resource to take over.
     pub import: Option<Node>,
     /// Findings that are allowed here: code and reason.

@@ -37,6 +37,7 @@ fn holds(outer: &Span, inner: &Span) -> bool {
 fn in_reserved(block: &Block, place: &Span) -> Option<Path> {
     let reserved = &block.reserved;
     let nodes = [
+        ("for_each", &reserved.for_each),
         ("when", &reserved.when),
         ("protect", &reserved.protect),
         ("retain", &reserved.retain),
@@ -44,7 +45,8 @@ fn in_reserved(block: &Block, place: &Span) -> Option<Path> {
     ];
     let nodes = nodes.into_iter().filter_map(|(name, node)| Some((name, &node.as_ref()?.span)));
     let depends_on = reserved.depends_on.iter().map(|(_, span)| ("depends_on", span));
-    let moved_from = reserved.moved_from.iter().map(|(_, span)| ("moved_from", span));
+    let moved_from =
+        reserved.moved_from.iter().chain(reserved.moved_keys.values()).map(|(_, span)| ("moved_from", span));
     let ignored = reserved.ignore_changes.iter().map(|(_, span)| ("ignore_changes", span));
     let mut all = nodes.chain(depends_on).chain(moved_from).chain(ignored);
     all.find(|(_, span)| holds(span, place)).map(|(name, _)| Path::of(name))

@@ -16,9 +16,9 @@ use crate::schema::validate::{self, Problem};
 use crate::schema::{ReferenceRules, Schema, Shape};
 
 /// Roots that are not resources.
-const ROOTS: [&str; 5] = ["var", "env", "stack", "aws", "self"];
+const ROOTS: [&str; 6] = ["var", "env", "stack", "aws", "self", "each"];
 /// Roots of later versions.
-const LATER: [&str; 4] = ["each", "lookup", "module", "remote"];
+const LATER: [&str; 3] = ["lookup", "module", "remote"];
 /// What `aws` has.
 const AWS: [&str; 3] = ["account_id", "region", "partition"];
 
@@ -30,7 +30,18 @@ pub(super) enum Place<'a> {
     /// In `[output]`.
     Output,
     /// In a block of a type.
-    Block(&'a Address, &'a Schema),
+    Block(&'a Block, &'a Schema),
+    /// In a reserved key that says which resources there are: what can be named is known before any of them.
+    Decided(&'a Block, &'a str),
+}
+
+impl<'a> Place<'a> {
+    fn block(self) -> Option<&'a Block> {
+        match self {
+            Self::Block(block, _) | Self::Decided(block, _) => Some(block),
+            Self::Early(_) | Self::Output => None,
+        }
+    }
 }
 
 /// All that can be named.
@@ -59,9 +70,9 @@ impl<'a> Names<'a> {
             }
             if let Some(diagnostic) = self.traversal(&traversal, place) {
                 let diagnostic = diagnostic.at(traversal.span.clone().or_else(|| template.span().cloned()));
-                diagnostics.push(match place {
-                    Place::Block(address, _) => diagnostic.on(address),
-                    _ => diagnostic,
+                diagnostics.push(match place.block() {
+                    Some(block) => diagnostic.on(&block.address),
+                    None => diagnostic,
                 });
             }
         }
@@ -94,8 +105,17 @@ impl<'a> Names<'a> {
                     .note("these are read before anything else is known")
                     .help("use `var` or `env`"),
             ),
+            ("each", None) => each(name, place),
             ("stack", None) => one_of("stack", name, &["name"]),
             ("aws", None) => one_of("aws", name, &AWS),
+            (root, None) if matches!(place, Place::Decided(..)) && (root == "self" || self.services.contains(root)) => {
+                let Place::Decided(_, key) = place else { return None };
+                Some(
+                    Diagnostic::error("S3S-R5", format!("`{root}` cannot be named in `{key}`"))
+                        .note("It says which resources there are, and is read before any of them.")
+                        .help("use `var`, `env`, `stack` or `aws`"),
+                )
+            }
             ("self", None) => match place {
                 Place::Block(_, schema) => match steps.get(1..) {
                     Some([]) | None => Some(
@@ -181,10 +201,13 @@ impl<'a> Names<'a> {
             return Some(Diagnostic::error("S3S-R1", format!("there is no resource type {type_name}")).help(help));
         };
         let address = Address::root(&*type_name, &**name);
-        if !self.blocks.contains_key(&address) {
-            return Some(self.no_block(&address));
+        let Some(block) = self.blocks.get(&address) else { return Some(self.no_block(&address)) };
+        match (&block.reserved.for_each, rest) {
+            (None, rest) => member(&address.to_string(), schema, rest),
+            // The first step is an instance's key; whether there is such a one shows when `for_each` is evaluated.
+            (Some(_), [_, rest @ ..]) => member(&address.to_string(), schema, rest),
+            (Some(_), []) => None,
         }
-        member(&address.to_string(), schema, rest)
     }
 
     /// Says that a block is not there.
@@ -196,6 +219,20 @@ impl<'a> Names<'a> {
             None => format!("add [{written}], or name another"),
         };
         Diagnostic::error("S3S-R3", format!("there is no {written} in this stack")).help(help)
+    }
+}
+
+/// `each` stands for the instance, where a block has several.
+fn each(name: Option<&str>, place: Place<'_>) -> Option<Diagnostic> {
+    let wrong = |what: &str| Some(Diagnostic::error("S3S-R5", format!("`each` stands for one of several, and {what}")));
+    match place {
+        Place::Decided(_, "for_each") => wrong("`for_each` says which there are").map(|one| one.help("use `var`")),
+        Place::Block(block, _) | Place::Decided(block, _) if block.reserved.for_each.is_some() => {
+            one_of("each", name, &["key", "value"])
+        }
+        Place::Block(..) | Place::Decided(..) => wrong("this block has no `for_each`")
+            .map(|one| one.help("add `for_each = …` with a map or a list, or take `each` out")),
+        Place::Early(_) | Place::Output => wrong("here is no block").map(|one| one.help("name one of them")),
     }
 }
 

@@ -5,14 +5,15 @@ use indexmap::IndexMap;
 use super::model::{Node, NodeKind, Reserved, Table};
 use super::problems::Site;
 use super::sections::{flag, later, map_of, one_or_many, text};
-use crate::address::{Address, Path, Step};
+use crate::address::{Address, AddressError, Path, Step};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
 use crate::schema::{Property, Schema, Shape};
 
 /// The reserved keys of this version.
-const KEYS: [&str; 8] = ["depends_on", "when", "protect", "retain", "ignore_changes", "moved_from", "import", "allow"];
+const KEYS: [&str; 9] =
+    ["for_each", "depends_on", "when", "protect", "retain", "ignore_changes", "moved_from", "import", "allow"];
 /// Those of later versions.
-const LATER: [&str; 3] = ["for_each", "region", "account"];
+const LATER: [&str; 2] = ["region", "account"];
 
 /// Whether a key of a block is no property.
 pub(super) fn is_reserved(key: &str) -> bool {
@@ -21,8 +22,22 @@ pub(super) fn is_reserved(key: &str) -> bool {
 
 /// The reserved keys as fields, for checking what kinds of value they hold.
 fn fields() -> IndexMap<String, Property> {
-    let shapes = [one_or_many(), flag(), flag(), flag(), one_or_many(), one_or_many(), text(None), map_of(text(None))];
-    KEYS.iter().zip(shapes).map(|(key, shape)| ((*key).to_owned(), Property::new(shape))).collect()
+    let moved_from = match one_or_many() {
+        Shape::Choice(mut shapes) => {
+            shapes.push(map_of(text(None)));
+            Shape::Choice(shapes)
+        }
+        shape => shape,
+    };
+    let shape = |key: &str| match key {
+        "for_each" => Shape::Document,
+        "when" | "protect" | "retain" => flag(),
+        "moved_from" => moved_from.clone(),
+        "import" => text(None),
+        "allow" => map_of(text(None)),
+        _ => one_or_many(),
+    };
+    KEYS.iter().map(|key| ((*key).to_owned(), Property::new(shape(key)))).collect()
 }
 
 /// Takes the reserved keys out of a block's body, so that its properties are left.
@@ -62,8 +77,8 @@ pub(super) fn take(
     let mut reserved = Reserved {
         depends_on: reader
             .addresses(taken.get("depends_on").map(|entry| &entry.node), "the address of a block of this stack"),
-        moved_from: reader
-            .addresses(taken.get("moved_from").map(|entry| &entry.node), "the address that this block had before"),
+        moved_from: reader.addresses(taken.get("moved_from").map(|entry| &entry.node), MOVED_FROM),
+        moved_keys: reader.moved_keys(taken.get("moved_from").map(|entry| &entry.node)),
         ignore_changes: reader.paths(taken.get("ignore_changes").map(|entry| &entry.node), schema),
         allow: reader.allow(taken.get("allow").map(|entry| &entry.node)),
         ..Reserved::default()
@@ -73,12 +88,16 @@ pub(super) fn take(
     diagnostics.extend(found);
     diagnostics.extend(told);
     let mut node = |key: &str| taken.shift_remove(key).map(|entry| entry.node);
+    reserved.for_each = node("for_each");
     reserved.when = node("when");
     reserved.protect = node("protect");
     reserved.retain = node("retain");
     reserved.import = node("import");
     reserved
 }
+
+/// What stands under `moved_from`.
+const MOVED_FROM: &str = "the address that this block had before";
 
 struct Reader<'a> {
     address: &'a Address,
@@ -114,15 +133,37 @@ impl Reader<'_> {
     fn addresses(&mut self, node: Option<&Node>, what: &str) -> Vec<(Address, Span)> {
         let mut addresses = Vec::new();
         for (text, span) in self.texts(node) {
-            match text.parse::<Address>() {
-                Ok(address) if address == *self.address => {
+            match self.address(text, span, what) {
+                Some(address) if address == *self.address => {
                     self.refuse("a block cannot name itself here".into(), span, "take it out");
                 }
-                Ok(address) => addresses.push((address, span.clone())),
-                Err(error) => self.refuse(error.to_string(), span, format!("write {what}, such as \"s3.bucket.data\"")),
+                Some(address) => addresses.push((address, span.clone())),
+                None => {}
             }
         }
         addresses
+    }
+
+    fn address(&mut self, text: &str, span: &Span, what: &str) -> Option<Address> {
+        text.parse()
+            .map_err(|error: AddressError| {
+                self.refuse(error.to_string(), span, format!("write {what}, such as \"s3.bucket.data\""));
+            })
+            .ok()
+    }
+
+    /// `moved_from = { KEY = "address" }`.
+    fn moved_keys(&mut self, node: Option<&Node>) -> IndexMap<String, (Address, Span)> {
+        let mut moved = IndexMap::new();
+        for (key, entry) in node.and_then(Node::table).into_iter().flatten() {
+            // Unlike elsewhere, it may be this block itself, from the time before its `for_each`.
+            for (text, span) in self.texts(Some(&entry.node)) {
+                if let Some(address) = self.address(text, span, MOVED_FROM) {
+                    moved.insert(key.clone(), (address, span.clone()));
+                }
+            }
+        }
+        moved
     }
 
     fn paths(&mut self, node: Option<&Node>, schema: &Schema) -> Vec<(Path, Span)> {

@@ -44,21 +44,34 @@ pub(super) fn check(stack: &mut Stack, headers: &[Span], types: &dyn Types, diag
     let mut moved = BTreeMap::new();
     for block in stack.blocks.values() {
         let Some(schema) = types.schema(block.address.type_name.as_str()) else { continue };
-        let place = Place::Block(&block.address, schema);
+        let place = Place::Block(block, schema);
         block.texts(&mut |_, template| names.check(template, place, diagnostics));
         let reserved = &block.reserved;
-        for node in [&reserved.when, &reserved.protect, &reserved.retain, &reserved.import].into_iter().flatten() {
+        for node in [&reserved.protect, &reserved.retain, &reserved.import].into_iter().flatten() {
             texts(node, place, &names, diagnostics);
+        }
+        for (key, node) in [("for_each", &reserved.for_each), ("when", &reserved.when)] {
+            if let Some(node) = node {
+                texts(node, Place::Decided(block, key), &names, diagnostics);
+            }
         }
         for (address, span) in &reserved.depends_on {
             if !stack.blocks.contains_key(&address.block()) {
                 diagnostics.push(names.no_block(address).at(span.clone()).on(&block.address));
             }
         }
-        for (address, span) in &reserved.moved_from {
+        for (address, span) in reserved.moved_from.iter().chain(reserved.moved_keys.values()) {
             let wrong = |message: String| Diagnostic::error("S3S-P8", message).at(span.clone()).on(&block.address);
             let block_of = stack.blocks.get(&address.block());
-            if let Some(other) = block_of {
+            let is_instance = reserved.moved_from.iter().any(|(from, _)| from == address) && address.key.is_some();
+            if is_instance && reserved.for_each.is_some() {
+                let message = format!("{address} is one instance, and this block has several");
+                let help = "write `moved_from = { KEY = \"…\" }`, or the old block's address without a key";
+                diagnostics.push(wrong(message).help(help));
+            } else if reserved.for_each.is_none() && !reserved.moved_keys.is_empty() {
+                let message = format!("{} has no `for_each`, so nothing in it has a key", block.address);
+                diagnostics.push(wrong(message).help(format!("write `moved_from = \"{address}\"`")));
+            } else if let Some(other) = block_of.filter(|other| other.address != block.address) {
                 let message = format!("{address} cannot be where this comes from: it is still in the stack");
                 let diagnostic = wrong(message).label(Some(other.span.clone()), "here");
                 diagnostics.push(diagnostic.help("rename the block, or take `moved_from` out"));

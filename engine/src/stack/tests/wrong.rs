@@ -122,7 +122,6 @@ fn sections_are_told_with_place_and_next_step() {
     error[S3S-P10]: [lookup] is not supported by this version yet at stack.toml:4:2; take it out, or use a later version of s3stack
     error[S3S-P10]: [remote] is not supported by this version yet at stack.toml:5:2; take it out, or use a later version of s3stack
     error[S3S-P10]: [account] is not supported by this version yet at stack.toml:6:2; take it out, or use a later version of s3stack
-    error[S3S-P10]: `for_each` is not supported by this version yet at stack.toml:8:1 in s3.bucket.a; take it out, or use a later version of s3stack
     error[S3S-P10]: `region` is not supported by this version yet at stack.toml:9:1 in s3.bucket.a; take it out, or use a later version of s3stack
     error[S3S-P10]: `account` is not supported by this version yet at stack.toml:10:1 in s3.bucket.a; take it out, or use a later version of s3stack
     "#);
@@ -244,7 +243,7 @@ fn references_are_told_with_place_and_next_step() {
     "#);
     // Names of later versions.
     assert_snapshot!(said("[s3.bucket.a]\nname = \"${each.key}\"\nlogging = { bucket = \"module.core.logs\" }\n"), @r#"
-    error[S3S-P10]: `each` is not supported by this version yet at stack.toml:3:11 in s3.bucket.a name; take it out, or use a later version of s3stack
+    error[S3S-R5]: `each` stands for one of several, and this block has no `for_each` at stack.toml:3:11 in s3.bucket.a name; add `for_each = …` with a map or a list, or take `each` out
     error[S3S-P10]: `module` is not supported by this version yet at stack.toml:4:23 in s3.bucket.a logging.bucket; take it out, or use a later version of s3stack
     "#);
 }
