@@ -81,6 +81,11 @@ pub enum Command {
     Init(commands::init::Arguments),
     /// Check the files of a stack without calling AWS.
     Validate(commands::validate::Arguments),
+    /// The environments of a stack.
+    #[command(subcommand)]
+    Env(commands::env::Command),
+    /// Format stack files.
+    Fmt(commands::fmt::Arguments),
     /// Show what apply would do.
     Plan(commands::plan::Arguments),
     /// Make AWS what the stack says.

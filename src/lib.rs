@@ -15,6 +15,7 @@ pub mod local;
 mod patience;
 pub mod project;
 pub mod resources;
+mod rewrite;
 pub mod seal;
 pub mod time;
 pub mod ui;

@@ -256,7 +256,11 @@ fn source_files(path: &Path) -> Result<(PathBuf, Vec<Arc<SourceFile>>), Error> {
     Ok((folder, files))
 }
 
-fn source_file(path: &Path) -> Result<Arc<SourceFile>, Error> {
+/// A file of the user's.
+///
+/// # Errors
+/// If it cannot be read, is larger than the language allows, or is not UTF-8.
+pub fn source_file(path: &Path) -> Result<Arc<SourceFile>, Error> {
     let name = shown(path);
     let limit = s3stack_engine::stack::MAX_BYTES as u64;
     let found = fs::metadata(path).map_err(|source| unreadable(path, source))?;
@@ -297,7 +301,7 @@ fn not_unicode(name: String, bytes: &[u8]) -> Diagnostic {
 }
 
 /// A path as the user would write it.
-fn shown(path: &Path) -> String {
+pub fn shown(path: &Path) -> String {
     match path.strip_prefix(".") {
         Ok(rest) if !rest.as_os_str().is_empty() => rest.display().to_string(),
         _ => path.display().to_string(),

@@ -187,6 +187,7 @@ fn jitter() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::limiter::widest;
     use crate::aws::{Clients, Policy, Settings};
 
     /// Nothing listens there; the closures of these tests never ask.
@@ -211,9 +212,9 @@ mod tests {
         let mut answers = vec![Ok(7), Err(fault(FaultKind::Throttled))];
         let answer = session.call(Operation::once("s3", "Op"), || std::future::ready(answers.pop().unwrap())).await;
         assert_eq!(answer, Ok(7));
-        assert_eq!(session.limiter("s3", false).width(), 50);
-        assert_eq!(session.limiter("s3", true).width(), 100);
-        assert_eq!(session.limiter("iam", false).width(), 100);
+        assert_eq!(session.limiter("s3", false).width(), widest(false) / 2);
+        assert_eq!(session.limiter("s3", true).width(), widest(true));
+        assert_eq!(session.limiter("iam", false).width(), widest(false));
     }
 
     #[tokio::test]

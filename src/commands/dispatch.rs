@@ -10,6 +10,8 @@ pub async fn run(cli: Cli, ui: &mut Ui) -> Result<u8, Error> {
     match cli.command {
         Command::Init(arguments) => super::init::run(&global, arguments, ui).await,
         Command::Validate(arguments) => super::validate::run(&global, arguments, ui),
+        Command::Env(command) => super::env::run(&global, command, ui).await,
+        Command::Fmt(arguments) => super::fmt::run(arguments, ui),
         Command::Plan(arguments) => super::plan::run(&global, arguments, ui).await,
         Command::Apply(arguments) => super::apply::run(&global, arguments, ui).await,
         Command::Destroy(arguments) => super::destroy::run(&global, arguments, ui).await,

@@ -14,6 +14,7 @@ use crate::cli::{Global, StackPath};
 use crate::driver::with_causes;
 use crate::error::Error;
 use crate::project::Backend;
+use crate::rewrite::rewrite;
 use crate::ui::Ui;
 
 /// Make a starter stack, or the bucket for a stack's state.
@@ -150,14 +151,7 @@ fn write_id(file: &Path, id: &str) -> Result<(), Error> {
         ));
     };
     table.insert("id", toml_edit::value(id));
-    let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(io("writing", file))?;
-    temporary.write_all(document.to_string().as_bytes()).map_err(io("writing", file))?;
-    let permissions = fs::metadata(file).map_err(io("reading", file))?.permissions();
-    temporary.as_file().set_permissions(permissions).map_err(io("writing", file))?;
-    temporary.as_file().sync_all().map_err(io("writing", file))?;
-    temporary.persist(file).map_err(|error| io("writing", file)(error.error))?;
-    Ok(())
+    rewrite(file, &document.to_string()).map_err(io("writing", file))
 }
 
 #[cfg(test)]

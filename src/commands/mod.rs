@@ -3,6 +3,8 @@
 pub mod apply;
 pub mod completions;
 pub mod destroy;
+pub mod env;
+pub mod fmt;
 pub mod init;
 pub mod local;
 pub mod output;

@@ -22,6 +22,12 @@ pub fn open_project(global: &Global, path: &Path, ui: &mut Ui) -> Result<Project
     Ok(project)
 }
 
+/// The same in an environment, without a word: for commands that look at several.
+pub fn quietly(global: &Global, path: &Path, environment: Option<&str>) -> Result<Project, Error> {
+    let environment = environment.map(str::to_owned);
+    project::open(&Choices { environment, ..choices(global, path) })
+}
+
 fn choices(global: &Global, path: &Path) -> Choices {
     Choices {
         path: path.to_path_buf(),

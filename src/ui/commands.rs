@@ -14,7 +14,7 @@ use serde_json::json;
 use super::plan::{PlanOptions, places, reasons, render_plan};
 use super::printer::{Answer, Format, Settings, Ui, Verbosity};
 use super::progress::Progress;
-use super::state::{render_instance, render_list, render_overview};
+use super::state::{EnvironmentRow, headline, render_environments, render_instance, render_list, render_overview};
 use super::summary::{Effort, render_summary};
 use super::text::{count, plain};
 use super::{json, values};
@@ -28,7 +28,13 @@ impl Settings {
     pub fn of(cli: &Cli) -> Self {
         let shows_one_thing = matches!(
             cli.command,
-            Command::Output(_) | Command::State(_) | Command::Local(_) | Command::Completions(_) | Command::Unlock(_)
+            Command::Output(_)
+                | Command::Fmt(_)
+                | Command::Env(_)
+                | Command::State(_)
+                | Command::Local(_)
+                | Command::Completions(_)
+                | Command::Unlock(_)
         );
         Self {
             colour: cli.global.color,
@@ -48,6 +54,14 @@ impl Settings {
 }
 
 impl Ui {
+    /// The files that a command changed, or would.
+    pub fn files(&self, names: &[String]) {
+        match self.format() {
+            Format::Text => names.iter().for_each(|name| self.data(name)),
+            Format::Document | Format::Events => self.document(&json!({ "files": names })),
+        }
+    }
+
     /// A way to say things from elsewhere.
     pub fn progress_note(&self) -> Box<dyn Fn(&str) + Send + Sync> {
         let ui = self.clone();
@@ -169,6 +183,24 @@ impl Ui {
                 "address": address, "type": instance.type_name, "physical_id": instance.physical_id,
                 "account": instance.account, "region": instance.region,
             })
+        });
+        self.document(&rows.collect());
+    }
+
+    /// The environments of a stack.
+    pub fn environments(&self, rows: &[EnvironmentRow]) {
+        if self.format() == Format::Text {
+            self.data(&render_environments(rows));
+            return;
+        }
+        let rows = rows.iter().map(|row| match &row.found {
+            Ok(state) => json!({
+                "environment": row.name, "serial": state.serial, "resources": state.instances.len(), "run": state.run,
+                "error": null,
+            }),
+            Err(found) => json!({
+                "environment": row.name, "serial": null, "resources": null, "run": null, "error": headline(found),
+            }),
         });
         self.document(&rows.collect());
     }

@@ -19,5 +19,6 @@ pub mod values;
 pub use plan::{PlanOptions, render_plan};
 pub use printer::{Answer, ColourChoice, Format, Settings, Ui, Verbosity, Working};
 pub use progress::Progress;
+pub use state::EnvironmentRow;
 pub use summary::{Effort, render_summary};
 pub use text::Layout;

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use s3stack_engine::address::Address;
+use s3stack_engine::diagnostic::{Diagnostics, Severity};
 use s3stack_engine::state::{Instance, State, Verb};
 use s3stack_engine::value::Map;
 
@@ -87,12 +88,48 @@ fn verb(verb: Verb) -> &'static str {
     }
 }
 
+/// An environment, and its state as far as it can be read.
+#[derive(Debug)]
+pub struct EnvironmentRow {
+    /// Its name.
+    pub name: String,
+    /// Its state, or why that cannot be had.
+    pub found: Result<State, Diagnostics>,
+}
+
+/// The environments, one line each.
+pub fn render_environments(rows: &[EnvironmentRow]) -> String {
+    let column = rows.iter().map(|row| width(&row.name)).max().unwrap_or_default();
+    let mut text = String::new();
+    for row in rows {
+        let found = match &row.found {
+            Ok(state) if state.serial == 0 => "never applied".to_owned(),
+            Ok(state) => {
+                let resources = super::text::count(state.instances.len(), "resource", "resources");
+                let run = if state.run.is_some() { ", a run has not ended" } else { "" };
+                format!("{resources}, serial {}{run}", state.serial)
+            }
+            Err(found) => plain(&headline(found)).into(),
+        };
+        let _ = writeln!(text, "{}  {found}", pad(&row.name, column));
+    }
+    text
+}
+
+/// The first error in one line.
+pub(super) fn headline(found: &Diagnostics) -> String {
+    let first = found.0.iter().find(|one| one.severity == Severity::Error);
+    first.map_or_else(|| "it cannot be read".to_owned(), |one| format!("{}: {}", one.code, one.message))
+}
+
 #[cfg(test)]
 mod tests {
     use s3stack_engine::state::{Deposed, Pending, Run};
     use s3stack_engine::value::Value;
 
     use super::super::plan::tests::instance;
+    use s3stack_engine::diagnostic::Diagnostic;
+
     use super::*;
 
     fn state() -> State {
@@ -166,6 +203,25 @@ mod tests {
         A run has not ended: apply by ada@host pid 7.
           pending: update s3.bucket.data
           left over: s3.bucket.data eventpulse-prod-data
+        ");
+    }
+
+    #[test]
+    fn environments_stand_in_lines() {
+        let state = |serial| State { serial, ..State::new("l".into(), "s".into(), "e".into()) };
+        let wrong = Diagnostics(vec![
+            Diagnostic::warning("S3S-W12", "odd"),
+            Diagnostic::error("S3S-W11", "the variable `size` has no value"),
+        ]);
+        let rows = [
+            EnvironmentRow { name: "default".into(), found: Ok(state(0)) },
+            EnvironmentRow { name: "dev".into(), found: Ok(state(7)) },
+            EnvironmentRow { name: "production".into(), found: Err(wrong) },
+        ];
+        insta::assert_snapshot!(render_environments(&rows), @r"
+        default     never applied
+        dev         0 resources, serial 7
+        production  S3S-W11: the variable `size` has no value
         ");
     }
 }

@@ -28,6 +28,15 @@ impl<R: Registry + ?Sized> Types for R {
     }
 }
 
+/// What is wrong with a file as TOML, whatever it says.
+pub fn syntax_of(file: &SourceFile) -> Diagnostics {
+    let mut diagnostics = Diagnostics::default();
+    let file = Arc::new(SourceFile { name: file.name.clone(), text: file.text.clone() });
+    parse::parse(&[file], &mut diagnostics);
+    diagnostics.limit(MAX_DIAGNOSTICS, 0);
+    diagnostics
+}
+
 /// Reads a stack: `stack.toml` and every `*.stack.toml` beside it, in the order in which they shall be told about.
 ///
 /// Everything wrong with them is told at once, in the order of the files. The stack is absent when a file is no TOML or

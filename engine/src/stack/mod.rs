@@ -53,7 +53,7 @@ pub mod variables;
 mod tests;
 
 pub use evaluate::{ScopeAt, broken, evaluate, evaluate_at, evaluate_table, is_broken};
-pub use load::{Types, load};
+pub use load::{Types, load, syntax_of};
 pub use model::*;
 pub use owner::name_owners;
 pub use sections::check_setting;
