@@ -6,12 +6,8 @@ use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use s3stack_engine::graph::Files;
-use s3stack_engine::resource::FileContent;
+use s3stack_engine::file::{FileContent, Files, MAX_KEPT};
 use sha2::{Digest, Sha256};
-
-/// Up to this size a file's text is kept for documents and content; larger ones are only digested.
-const MAX_TEXT: u64 = 1024 * 1024;
 
 /// Most files in one folder that a stack may name.
 const MAX_FILES: usize = 10_000;
@@ -19,28 +15,43 @@ const MAX_FILES: usize = 10_000;
 /// A folder whose files a stack may use. Each file is read once.
 pub struct Folder {
     root: PathBuf,
-    read: Mutex<HashMap<String, Result<Arc<FileContent>, String>>>,
+    read: Answers<Arc<FileContent>>,
+    there: Answers<bool>,
+    listed: Answers<Arc<Vec<String>>>,
+}
+
+/// What was answered about each path, so that the same question has one answer.
+type Answers<T> = Mutex<HashMap<String, Result<T, String>>>;
+
+fn once<T: Clone>(answers: &Answers<T>, path: &str, find: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
+    answers.entry(path.to_owned()).or_insert_with(find).clone()
 }
 
 impl Folder {
     /// The folder at `root`; nothing is read yet.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), read: Mutex::default() }
+        Self { root: root.into(), read: Mutex::default(), there: Mutex::default(), listed: Mutex::default() }
     }
 
     /// Where a path in the stack file leads, if that is inside the folder: symbolic links are followed first.
     pub fn resolve(&self, path: &str) -> Result<PathBuf, String> {
+        self.lookup(path)?.map_err(|error| unreadable(Path::new(path), &error))
+    }
+
+    /// The same, with the error of looking there apart: that nothing is there may be an answer.
+    fn lookup(&self, path: &str) -> Result<io::Result<PathBuf>, String> {
         let relative = Path::new(path);
         let climbs = relative.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir));
         if path.is_empty() || climbs {
             return Err(format!("`{path}` must be a path inside the stack folder, without `..`"));
         }
         let root = self.root.canonicalize().map_err(|error| unreadable(&self.root, &error))?;
-        let full = root.join(relative).canonicalize().map_err(|error| unreadable(relative, &error))?;
-        if full.starts_with(&root) {
-            Ok(full)
-        } else {
-            Err(format!("`{path}` leads out of the stack folder by a symbolic link"))
+        match root.join(relative).canonicalize() {
+            Ok(full) if !full.starts_with(&root) => {
+                Err(format!("`{path}` leads out of the stack folder by a symbolic link"))
+            }
+            found => Ok(found),
         }
     }
 
@@ -57,7 +68,7 @@ impl Folder {
             hasher.update(format!("{name}\0{}\0", content.sha256));
         }
         let size = files.values().map(|content| content.size).sum();
-        Ok(FileContent { text: None, sha256: hex(&hasher.finalize()), size, files: Some(files) })
+        Ok(FileContent { bytes: None, sha256: hex(&hasher.finalize()), size, files: Some(files) })
     }
 
     fn walk(&self, folder: &Path, prefix: &str, files: &mut BTreeMap<String, FileContent>) -> Result<(), String> {
@@ -78,7 +89,7 @@ impl Folder {
                 self.walk(&entry.path(), &name, files)?;
             } else {
                 let content = file(&entry.path(), &name)?;
-                files.insert(name, FileContent { text: None, ..content });
+                files.insert(name, FileContent { bytes: None, ..content });
             }
             if files.len() > MAX_FILES {
                 return Err(format!("it holds more than {MAX_FILES} files"));
@@ -90,9 +101,58 @@ impl Folder {
 
 impl Files for Folder {
     fn content(&self, path: &str) -> Result<Arc<FileContent>, String> {
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        read.entry(path.to_owned()).or_insert_with(|| self.load(path).map(Arc::new)).clone()
+        once(&self.read, path, || self.load(path).map(Arc::new))
     }
+
+    fn exists(&self, path: &str) -> Result<bool, String> {
+        once(&self.there, path, || {
+            let full = match self.lookup(path)? {
+                Ok(full) => full,
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                    return Ok(false);
+                }
+                Err(error) => return Err(unreadable(Path::new(path), &error)),
+            };
+            let found = fs::metadata(full).map_err(|error| unreadable(Path::new(path), &error))?;
+            if found.is_file() { Ok(true) } else { Err(format!("`{path}` is there, but is not a file")) }
+        })
+    }
+
+    fn list(&self, folder: &str) -> Result<Arc<Vec<String>>, String> {
+        once(&self.listed, folder, || {
+            let full = self.resolve(folder)?;
+            let mut names = Vec::new();
+            names_in(&full, if folder == "." { "" } else { folder }, &mut names)?;
+            names.sort();
+            Ok(Arc::new(names))
+        })
+    }
+}
+
+/// The paths of the files in a folder and below; `prefix` is the folder's own. Links are not followed, and what begins
+/// with a dot is left out: there are `.git` and what s3stack itself keeps.
+fn names_in(folder: &Path, prefix: &str, names: &mut Vec<String>) -> Result<(), String> {
+    let fail = |error: io::Error| unreadable(Path::new(if prefix.is_empty() { "." } else { prefix }), &error);
+    for entry in fs::read_dir(folder).map_err(fail)? {
+        let entry = entry.map_err(fail)?;
+        let name = entry.file_name().into_string().map_err(|name| format!("the file name {name:?} is not Unicode"))?;
+        if name.starts_with('.') {
+            continue;
+        }
+        let name = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
+        let kind = entry.file_type().map_err(fail)?;
+        if kind.is_dir() {
+            names_in(&entry.path(), &name, names)?;
+        } else if kind.is_file() {
+            names.push(name);
+        }
+        if names.len() > MAX_FILES {
+            return Err(format!(
+                "there are more than {MAX_FILES} files; begin the pattern with the folder that is meant"
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn file(full: &Path, shown: &str) -> Result<FileContent, String> {
@@ -111,12 +171,12 @@ fn file(full: &Path, shown: &str) -> Result<FileContent, String> {
         let Some(part) = buffer.get(..count).filter(|part| !part.is_empty()) else { break };
         hasher.update(part);
         size += part.len() as u64;
-        if size <= MAX_TEXT {
+        if size <= MAX_KEPT {
             kept.extend_from_slice(part);
         }
     }
-    let text = if size <= MAX_TEXT { String::from_utf8(kept).ok() } else { None };
-    Ok(FileContent { text, sha256: hex(&hasher.finalize()), size, files: None })
+    let bytes = (size <= MAX_KEPT).then_some(kept);
+    Ok(FileContent { bytes, sha256: hex(&hasher.finalize()), size, files: None })
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -140,6 +200,44 @@ mod tests {
         let folder = Folder::new(inside.path());
         for path in ["../secret", "/etc/hostname", "a/../../b", "link", ""] {
             assert!(folder.content(path).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn files_are_told_apart_from_what_is_not_there_and_what_is_no_file() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("site")).unwrap();
+        fs::write(root.path().join("site/a.txt"), "a").unwrap();
+        std::os::unix::fs::symlink("/etc/hostname", root.path().join("out")).unwrap();
+        std::os::unix::fs::symlink("site/a.txt", root.path().join("in")).unwrap();
+        let folder = Folder::new(root.path());
+        for (path, there) in [("site/a.txt", true), ("in", true), ("site/b.txt", false), ("site/a.txt/b", false)] {
+            assert_eq!(folder.exists(path), Ok(there), "{path}");
+        }
+        for path in ["site", ".", "out", "../x", "/etc/hostname", ""] {
+            assert!(folder.exists(path).is_err(), "{path}");
+        }
+        // What was answered once is answered again.
+        fs::write(root.path().join("site/b.txt"), "b").unwrap();
+        assert_eq!(folder.exists("site/b.txt"), Ok(false));
+    }
+
+    #[test]
+    fn a_list_has_files_only_and_nothing_hidden_or_outside() {
+        let root = tempfile::tempdir().unwrap();
+        for path in ["site/sub", ".git", "site/.cache"] {
+            fs::create_dir_all(root.path().join(path)).unwrap();
+        }
+        for path in ["stack.toml", ".env", ".git/config", "site/b", "site/a", "site/sub/c", "site/.cache/d"] {
+            fs::write(root.path().join(path), "x").unwrap();
+        }
+        std::os::unix::fs::symlink("/etc", root.path().join("site/etc")).unwrap();
+        let list = |path: &str| Folder::new(root.path()).list(path).map(|list| (*list).clone());
+        assert_eq!(list(".").unwrap(), ["site/a", "site/b", "site/sub/c", "stack.toml"]);
+        assert_eq!(list("site").unwrap(), ["site/a", "site/b", "site/sub/c"]);
+        assert_eq!(list("site/.cache").unwrap(), ["site/.cache/d"]);
+        for path in ["no", "..", "/", "site/a", "site/etc"] {
+            assert!(list(path).is_err(), "{path}");
         }
     }
 

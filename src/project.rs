@@ -167,10 +167,12 @@ fn read(choices: &Choices, folder: PathBuf, files: &[Arc<SourceFile>]) -> Result
     let is_about_blocks =
         |one: &Diagnostic| one.severity != Severity::Error || (one.address.is_some() && !is_syntax(one));
     let mut is_located = problems.0.iter().all(is_about_blocks);
-    let (variables, found) = resolve(&stack, &given);
+    let files = Folder::new(&folder);
+    let (variables, found) = resolve(&stack, &given, &files);
     problems.extend(found);
     let mut found = Diagnostics::default();
-    let settings = settings(&stack, &variables, &environment, &mut found);
+    let settings =
+        settings(&stack, EarlyScope { variables: &variables, environment: &environment, files: &files }, &mut found);
     is_located &= !found.has_errors();
     problems.extend_elsewhere(found);
     Ok(Read { folder, stack: Some(stack), variables, environment, settings, is_located, problems })
@@ -364,10 +366,10 @@ impl Reader<'_> {
     }
 }
 
-fn settings(stack: &Stack, variables: &Variables, environment: &str, diagnostics: &mut Diagnostics) -> Settings {
-    let mut reader = Reader { scope: EarlyScope { variables, environment }, diagnostics };
+fn settings(stack: &Stack, scope: EarlyScope<'_>, diagnostics: &mut Diagnostics) -> Settings {
+    let mut reader = Reader { scope, diagnostics };
     let own = &stack.settings;
-    let here = stack.environments.get(environment);
+    let here = stack.environments.get(scope.environment);
     if let Some(wanted) = reader.text("requires", own.requires.as_ref()) {
         check_version(&wanted, own.requires.as_ref(), reader.diagnostics);
     }
@@ -524,9 +526,55 @@ mod tests {
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
         assert!(open(&Choices { path: folder.path().to_owned(), ..Choices::default() }).is_err());
         assert!(Folder::new(folder.path()).resolve("stack.vars.toml").is_ok());
-        let content = s3stack_engine::graph::Files::content(&Folder::new(folder.path()), "stack.vars.toml");
+        let content = s3stack_engine::file::Files::content(&Folder::new(folder.path()), "stack.vars.toml");
         assert_eq!(content.unwrap_err(), "`stack.vars.toml` is neither a file nor a folder");
-        let content = s3stack_engine::graph::Files::content(&Folder::new(folder.path()), ".");
+        let content = s3stack_engine::file::Files::content(&Folder::new(folder.path()), ".");
         assert!(content.unwrap_err().contains("neither a file nor a folder"));
+    }
+
+    #[test]
+    fn files_of_the_folder_are_read_in_variables_settings_and_blocks() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in [
+            ("team.txt", "ops\n"),
+            ("tags.yaml", "team: ${team}\nbucket: ${bucket.name}\n"),
+            ("wrong.yaml", "team: ops\nx: ${bucket.nam}\n"),
+            (
+                "stack.toml",
+                r#"
+[stack]
+name = "x"
+tags = { owner = '${chomp(file("team.txt"))}' }
+
+[var]
+team = '${chomp(file("team.txt"))}'
+
+[s3.bucket.a]
+name = "a-${var.team}-bucket"
+tags = '${yamldecode(templatefile("tags.yaml", { team = var.team, bucket = s3.bucket.a }))}'
+
+[s3.bucket.b]
+tags = '${yamldecode(templatefile("wrong.yaml", { bucket = s3.bucket.a }))}'
+
+[output]
+pages = '${glob("*.yaml")}'
+"#,
+            ),
+        ] {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        let project = open(&Choices { path: folder.path().to_owned(), ..Choices::default() }).unwrap();
+        assert_eq!(project.settings.tags["owner"], Value::from("ops"));
+        assert_eq!(project.variables.value("team"), Some(&Value::from("ops")));
+        let (graph, found) = project.rehearse();
+        let told: Vec<String> = found.0.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            ["error[S3S-R1]: s3.bucket has no attribute `nam` at wrong.yaml:2:12 in s3.bucket.b; did you mean `name`?"]
+        );
+        assert_eq!(found.0[0].labels[0].span.line_column(), (14, 22));
+        let tags = graph.nodes.values().next().unwrap().resource.property("tags");
+        assert_eq!(tags.get("bucket"), &Value::from("a-ops-bucket"));
+        assert_eq!(graph.outputs["pages"], Value::strings(["tags.yaml", "wrong.yaml"]));
     }
 }

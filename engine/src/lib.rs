@@ -9,6 +9,7 @@ pub mod diagnostic;
 pub mod diff;
 pub mod expression;
 pub mod fault;
+pub mod file;
 pub mod graph;
 pub mod lease;
 pub mod plan;

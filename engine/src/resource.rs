@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::address::{Address, Path};
+use crate::file::FileContent;
 use crate::policy::grant::Access;
 use crate::schema::Schema;
 use crate::schema::validate::Problem;
@@ -148,19 +149,6 @@ pub trait Surroundings {
 
     /// The text of a file of the stack folder, which was read before planning; the error says why it can't be used.
     fn file(&self, path: &str) -> Result<Arc<FileContent>, String>;
-}
-
-/// A file of the stack folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileContent {
-    /// The text, if the file is small and UTF-8: documents and content.
-    pub text: Option<String>,
-    /// SHA-256 of the bytes in lower-case hex.
-    pub sha256: String,
-    /// Bytes.
-    pub size: u64,
-    /// For a folder: its files by path relative to it, sorted.
-    pub files: Option<BTreeMap<String, FileContent>>,
 }
 
 /// What one resource adds to a document that another one owns, DESIGN section 5.

@@ -401,6 +401,25 @@ impl<'de> Deserialize<'de> for Value {
     }
 }
 
+/// What stands for a value that could not be had, which was told.
+pub fn broken() -> Value {
+    Value::from(Unknown::Expression { source: String::new(), scope: Map::new() })
+}
+
+/// Whether a value is [`broken`], or could not be had because something that it is made from is.
+pub fn is_broken(value: &Value) -> bool {
+    match value {
+        Value::Unknown(unknown) => match unknown.as_ref() {
+            Unknown::Expression { source, scope } => source.is_empty() || scope.values().any(is_broken),
+            Unknown::Attribute { .. } => false,
+        },
+        Value::List(list) => list.iter().any(is_broken),
+        Value::Map(map) => map.values().any(is_broken),
+        Value::Secret(secret) => is_broken(secret.expose()),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

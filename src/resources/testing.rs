@@ -6,8 +6,9 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use s3stack_engine::address::Address;
 use s3stack_engine::diagnostic::{Diagnostics, Severity, SourceFile};
-use s3stack_engine::graph::{Files, Graph, Inputs, build};
-use s3stack_engine::resource::{Facts, FileContent};
+use s3stack_engine::file::{FileContent, Files};
+use s3stack_engine::graph::{Graph, Inputs, build};
+use s3stack_engine::resource::Facts;
 use s3stack_engine::stack::load;
 use s3stack_engine::state::State;
 use s3stack_engine::value::{Map, Value};
@@ -21,9 +22,21 @@ struct InMemory(BTreeMap<String, String>);
 impl Files for InMemory {
     fn content(&self, path: &str) -> Result<Arc<FileContent>, String> {
         let text = self.0.get(path).ok_or_else(|| format!("there is no {path}"))?;
-        let content =
-            FileContent { text: Some(text.clone()), sha256: String::new(), size: text.len() as u64, files: None };
+        let content = FileContent {
+            bytes: Some(text.clone().into_bytes()),
+            sha256: String::new(),
+            size: text.len() as u64,
+            files: None,
+        };
         Ok(Arc::new(content))
+    }
+
+    fn exists(&self, path: &str) -> Result<bool, String> {
+        Ok(self.0.contains_key(path))
+    }
+
+    fn list(&self, _: &str) -> Result<Arc<Vec<String>>, String> {
+        Ok(Arc::new(self.0.keys().cloned().collect()))
     }
 }
 

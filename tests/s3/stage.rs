@@ -11,9 +11,9 @@ use s3stack::resources::{Context, Create, Delete, Depth, Progress, Provider, Que
 use s3stack_engine::address::{Address, Path};
 use s3stack_engine::diff::mismatches;
 use s3stack_engine::fault::Fault;
-use s3stack_engine::graph::Files as _;
+use s3stack_engine::file::{FileContent, Files as _};
 use s3stack_engine::plan::{Live, Observation};
-use s3stack_engine::resource::{Contribution, Facts, FileContent, Resource, ResourceType, Surroundings};
+use s3stack_engine::resource::{Contribution, Facts, Resource, ResourceType, Surroundings};
 use s3stack_engine::value::{Map, Value};
 
 use crate::support::emulator;

@@ -7,16 +7,19 @@
 
 use super::ast::{Expr, For, Part};
 use super::evaluate::{Evaluator, Outcome, Said, hide};
-use super::text;
+use super::files::Question;
+use super::{UNREAD, text};
 use crate::address::{Address, Path, Step};
 use crate::diagnostic::Diagnostic;
-use crate::value::{Map, Unknown, Value};
+use crate::value::{Map, Unknown, Value, broken, is_broken};
 
 /// Writes down what an expression names.
 pub(super) struct Recorder {
     /// The variables of `for`s below this are named by the expression, the others are its own.
     base: usize,
     scope: Map,
+    /// The first file that the expression may read and that cannot be named now.
+    unread: Option<Box<Diagnostic>>,
 }
 
 /// The key of a traversal's value: `each.value`, `logs.group.this.app.arn`.
@@ -29,9 +32,28 @@ pub(super) fn attribute_key(address: &Address, name: &str) -> String {
     format!("@{address}.{name}")
 }
 
+/// The key of what is answered about a file.
+pub(super) fn file_key(question: Question, path: &str) -> String {
+    format!("@{}({path})", question.function())
+}
+
+/// The key of why there is no answer about a file.
+pub(super) fn refusal_key(question: Question, path: &str) -> String {
+    format!("@!{}({path})", question.function())
+}
+
+/// Puts what was answered about a file, or why it was not, into what an expression is closed over.
+pub(super) fn note_file(scope: &mut Map, question: Question, path: &str, answer: &Outcome) {
+    match answer {
+        Ok(value) => scope.insert(file_key(question, path), value.clone()),
+        Err(fault) if fault.code == UNREAD => None,
+        Err(fault) => scope.insert(refusal_key(question, path), fault.message.clone().into()),
+    };
+}
+
 /// Stands for a value that is not known, where only that matters.
 fn placeholder() -> Value {
-    Value::from(Unknown::Expression { source: String::new(), scope: Map::new() })
+    broken()
 }
 
 impl<'a> Evaluator<'a> {
@@ -77,23 +99,33 @@ impl<'a> Evaluator<'a> {
     }
 
     /// What the expressions name. They are evaluated held, so nothing in them is closed over anything by itself.
-    fn record(&mut self, exprs: impl Iterator<Item = &'a Expr>) -> Result<Map, Box<Diagnostic>> {
-        self.recorder = Some(Recorder { base: self.locals.len(), scope: Map::new() });
+    pub(super) fn record(&mut self, exprs: impl Iterator<Item = &'a Expr>) -> Result<Map, Box<Diagnostic>> {
+        self.recorder = Some(Recorder { base: self.locals.len(), scope: Map::new(), unread: None });
         for expr in exprs {
             self.explore(expr);
         }
         let recorder = self.recorder.take();
-        match self.budget.spent() {
-            Some(spent) => Err(spent.into()),
-            None => Ok(recorder.map(|recorder| recorder.scope).unwrap_or_default()),
+        if let Some(spent) = self.budget.spent() {
+            return Err(spent.into());
+        }
+        match recorder {
+            // Where a value could not be had at all, that was told.
+            Some(Recorder { scope, unread: Some(unread), .. }) if !scope.values().any(is_broken) => Err(unread),
+            recorder => Ok(recorder.map(|recorder| recorder.scope).unwrap_or_default()),
         }
     }
 
     /// Evaluates an expression for what it names only, while that is being written down. A budget that is spent stays
     /// spent, so ignoring errors hides no limit.
     pub(super) fn explore(&mut self, expr: &'a Expr) {
-        if self.recorder.is_some() {
-            let _ = self.operand(expr);
+        if self.recorder.is_none() {
+            return;
+        }
+        if let Err(fault) = self.operand(expr)
+            && fault.code == UNREAD
+            && let Some(recorder) = &mut self.recorder
+        {
+            recorder.unread.get_or_insert(fault);
         }
     }
 
@@ -122,6 +154,20 @@ impl<'a> Evaluator<'a> {
     pub(super) fn record_local(&mut self, local: usize, steps: &[Step], value: &Value) {
         if self.recorder.as_ref().is_some_and(|recorder| local < recorder.base) {
             self.record_traversal(steps, value);
+        }
+    }
+
+    /// Writes down what was answered about a file, or why it was not.
+    pub(super) fn record_file(&mut self, question: Question, path: &str, answer: &Outcome) {
+        if let Some(recorder) = &mut self.recorder {
+            note_file(&mut recorder.scope, question, path, answer);
+        }
+    }
+
+    /// Writes down what a template that was read from a file asked for.
+    pub(super) fn record_all(&mut self, asked: Map) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.scope.extend(asked);
         }
     }
 

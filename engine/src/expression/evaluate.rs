@@ -7,6 +7,7 @@
 use super::ast::{BinaryOperator, Expr, For, Node, Part};
 use super::budget::{Budget, Spent};
 use super::capture::Recorder;
+use super::files::Question;
 use super::offsets::Origin;
 use super::{KIND, MISSING, MOST_ERRORS, operate, text};
 use crate::address::{Address, Step};
@@ -27,6 +28,9 @@ pub trait Scope {
     /// An attribute or property of a resource that is held as a value, as in `each.value.arn`, `module.m.out.name` and
     /// after a splat. Fails with what is wrong at `span`, the whole traversal's place.
     fn attribute(&self, resource: &Address, name: &str, span: Option<&Span>) -> Result<Value, Box<Diagnostic>>;
+
+    /// Answers a question about a file, whose path is relative to the folder that the expression belongs to.
+    fn file(&self, question: Question, path: &str) -> Result<Value, Box<Diagnostic>>;
 }
 
 /// A value, or the first error on the way to it.
@@ -46,6 +50,10 @@ pub(super) struct Evaluator<'a> {
     pub(super) deferred: usize,
     /// Present while an expression is being closed over what it names.
     pub(super) recorder: Option<Recorder>,
+    /// How many expressions are being evaluated around this one.
+    pub(super) depth: usize,
+    /// Whether the text was read from a file by `templatefile`.
+    pub(super) is_file: bool,
 }
 
 /// The value without its being secret, and whether it was.
@@ -92,7 +100,8 @@ pub(super) fn fault(code: &'static str, message: impl Into<String>) -> Box<Diagn
 
 impl<'a> Evaluator<'a> {
     pub(super) fn new(scope: &'a dyn Scope, budget: &'a Budget, text: &'a str, origin: &'a Origin) -> Self {
-        Self { scope, budget, text, origin, locals: Vec::new(), held: 0, deferred: 0, recorder: None }
+        let (locals, recorder) = (Vec::new(), None);
+        Self { scope, budget, text, origin, locals, held: 0, deferred: 0, recorder, depth: 0, is_file: false }
     }
 
     /// The value of a whole template. Fails with the first error of each part.
@@ -111,7 +120,10 @@ impl<'a> Evaluator<'a> {
 
     /// The value of an expression.
     pub(super) fn expression(&mut self, expr: &'a Expr) -> Outcome {
-        self.dispatch(expr).map_err(|fault| self.placed(fault, expr))
+        self.depth += 1;
+        let outcome = self.dispatch(expr);
+        self.depth -= 1;
+        outcome.map_err(|fault| self.placed(fault, expr))
     }
 
     /// The value of an expression that only serves to compute another value.
@@ -170,7 +182,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// The parts of a string as one text. Fails with the first error of each part.
-    fn joined(&mut self, parts: &'a [Part]) -> Result<Value, Vec<Diagnostic>> {
+    pub(super) fn joined(&mut self, parts: &'a [Part]) -> Result<Value, Vec<Diagnostic>> {
         let mut said = Vec::with_capacity(parts.len());
         let mut faults = Vec::new();
         for part in parts {

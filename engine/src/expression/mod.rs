@@ -11,6 +11,9 @@
 //! - Values may be secret, and whatever is computed from a secret is secret, error messages included.
 //! - Everything is bounded by a [`Budget`]: a stack file is not trusted.
 //!
+//! Files are asked for through the [`Scope`] and read while the plan is made. Where a call waits for something else, what
+//! the file says is kept with it; so which file it is must be known from the start ([`Question`]).
+//!
 //! Diagnostic codes:
 //!
 //! | code | meaning |
@@ -23,12 +26,14 @@
 //! | `S3S-E06` | no such key, index or attribute |
 //! | `S3S-E07` | a function cannot do that with this value |
 //! | `S3S-E08` | needs an attribute that was out of sight when the plan was made |
+//! | `S3S-E09` | which file is read depends on what AWS makes |
 
 mod ast;
 mod budget;
 mod capture;
 mod compare;
 mod evaluate;
+mod files;
 pub mod functions;
 mod offsets;
 mod operate;
@@ -37,6 +42,7 @@ mod references;
 mod scanner;
 mod settle;
 mod template;
+mod templatefile;
 mod text;
 mod traverse;
 
@@ -45,6 +51,7 @@ mod tests;
 
 pub use self::budget::Budget;
 pub use self::evaluate::Scope;
+pub use self::files::{Question, answer};
 pub use self::offsets::Origin;
 pub use self::references::{Segment, SegmentKind, Traversal};
 pub use self::settle::settle;
@@ -58,6 +65,7 @@ const LIMIT: &str = "S3S-E05";
 const MISSING: &str = "S3S-E06";
 const REFUSED: &str = "S3S-E07";
 const UNSEEN: &str = "S3S-E08";
+const UNREAD: &str = "S3S-E09";
 
 /// Most errors that are told of one text; nobody reads more, and each costs.
 const MOST_ERRORS: usize = 20;

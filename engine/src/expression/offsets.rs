@@ -1,8 +1,9 @@
 //! From places in a decoded TOML string back to places in the file.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use crate::diagnostic::Span;
+use crate::diagnostic::{SourceFile, Span};
 
 /// Where a decoded string stands in a file.
 ///
@@ -38,6 +39,13 @@ impl Origin {
         let raw = span.file.text.get(span.start..span.end).unwrap_or_default();
         let Decoded { runs, end, .. } = decode(raw);
         Self { span: Some(span), runs, end, lead: 0 }
+    }
+
+    /// The origin of a text that is a whole file.
+    pub fn of_file(file: Arc<SourceFile>) -> Self {
+        let end = file.text.len();
+        let runs = vec![Run { decoded: 0..end, raw: 0..end }];
+        Self { span: Some(Span { file, start: 0, end }), runs, end, lead: 0 }
     }
 
     /// The origin of a text that stands in no file: its diagnostics have no place.

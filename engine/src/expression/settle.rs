@@ -1,8 +1,9 @@
 //! Going on where evaluation had to stop because AWS had not made a value yet.
 
 use super::budget::Budget;
-use super::capture::{attribute_key, traversal_key};
+use super::capture::{attribute_key, file_key, refusal_key, traversal_key};
 use super::evaluate::{Scope, hide};
+use super::files::{self, Question};
 use super::offsets::Origin;
 use super::template::Template;
 use super::{MISSING, UNSEEN};
@@ -129,5 +130,13 @@ impl Scope for Captured<'_> {
                     .help("name the resource itself, or add it to depends_on"),
             )
         })
+    }
+
+    fn file(&self, question: Question, path: &str) -> Result<Value, Box<Diagnostic>> {
+        match (self.scope.get(&file_key(question, path)), self.scope.get(&refusal_key(question, path))) {
+            (Some(value), _) => Ok(value.clone()),
+            (None, Some(Value::String(why))) => Err(files::refused(why)),
+            _ => Err(files::unread()),
+        }
     }
 }

@@ -64,6 +64,10 @@ impl Template {
         }
     }
 
+    pub(super) fn parts(&self) -> &[Part] {
+        &self.0.parts
+    }
+
     /// Every traversal from a root of the scope, in the order of the text. Variables of a `for` are no roots.
     pub fn references(&self) -> Vec<Traversal> {
         references::of(&self.0.parts, &self.0.origin)

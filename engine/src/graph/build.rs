@@ -1,7 +1,6 @@
 //! From stack to graph.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use indexmap::IndexMap;
 
@@ -12,17 +11,12 @@ use super::world::World;
 use super::{instances, names, order};
 use crate::address::{Address, Path};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
-use crate::resource::{Contribution, Facts, FileContent, Registry, Resource, ResourceType};
+use crate::file::Files;
+use crate::resource::{Contribution, Facts, Registry, Resource, ResourceType};
 use crate::schema::validate::{Problem, validate};
 use crate::stack::{Block, MAX_DIAGNOSTICS, Node as SourceNode, Stack, is_broken, locate, name_owners};
 use crate::state::State;
 use crate::value::{Map, Secret, Value};
-
-/// The files of the stack folder. The root package reads them; the engine only asks.
-pub trait Files {
-    /// A file, or a folder with its files. The error says in words why it cannot be used.
-    fn content(&self, path: &str) -> Result<Arc<FileContent>, String>;
-}
 
 /// Everything a graph is made from.
 pub struct Inputs<'a> {

@@ -12,7 +12,7 @@ use super::instances::{Each, Site, instance};
 use super::names::default_name;
 use crate::address::{Address, Path, Step};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Span, did_you_mean};
-use crate::expression::{Budget, Scope};
+use crate::expression::{Budget, Question, Scope, answer};
 use crate::resource::{Facts, ResourceType};
 use crate::schema::{Property, Shape};
 use crate::stack::{MAX_DIAGNOSTICS, Node, broken, evaluate_at};
@@ -477,5 +477,9 @@ impl Scope for BlockScope<'_> {
 
     fn attribute(&self, resource: &Address, name: &str, span: Option<&Span>) -> Result<Value, Box<Diagnostic>> {
         self.member(resource, name, span)
+    }
+
+    fn file(&self, question: Question, path: &str) -> Result<Value, Box<Diagnostic>> {
+        answer(self.evaluator.inputs.files, question, path)
     }
 }

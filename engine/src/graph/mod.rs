@@ -8,5 +8,5 @@ pub mod names;
 mod order;
 mod world;
 
-pub use build::{Files, Inputs, build, further};
+pub use build::{Inputs, build, further};
 pub use model::*;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::build::Files;
 use crate::address::Address;
-use crate::resource::{Contribution, Facts, FileContent, Registry, Resource, ResourceType, Surroundings};
+use crate::file::{FileContent, Files};
+use crate::resource::{Contribution, Facts, Registry, Resource, ResourceType, Surroundings};
 
 /// The evaluated resources, for one of them.
 pub struct World<'a> {

@@ -3,8 +3,8 @@
 use super::model::{Node, NodeKind, Table};
 use crate::address::{Address, Path, Step};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
-use crate::expression::{Budget, Scope};
-use crate::value::{Map, Unknown, Value};
+use crate::expression::{Budget, Question, Scope};
+use crate::value::{Map, Value, broken};
 
 /// The scope for the texts at a path: so that whoever evaluates knows which property named what, and can keep an edge
 /// with it. It is asked once for each text that has an expression in it.
@@ -41,6 +41,10 @@ impl Scope for Same<'_> {
 
     fn attribute(&self, resource: &Address, name: &str, span: Option<&Span>) -> Result<Value, Box<Diagnostic>> {
         self.0.attribute(resource, name, span)
+    }
+
+    fn file(&self, question: Question, path: &str) -> Result<Value, Box<Diagnostic>> {
+        self.0.file(question, path)
     }
 }
 
@@ -114,25 +118,6 @@ impl Evaluation<'_, '_> {
             map.insert(key, value);
         }
         map
-    }
-}
-
-/// What stands for a value that could not be had, which was told.
-pub fn broken() -> Value {
-    Value::from(Unknown::Expression { source: String::new(), scope: Map::new() })
-}
-
-/// Whether a value is [`broken`], or could not be had because something that it is made from is.
-pub fn is_broken(value: &Value) -> bool {
-    match value {
-        Value::Unknown(unknown) => match unknown.as_ref() {
-            Unknown::Expression { source, scope } => source.is_empty() || scope.values().any(is_broken),
-            Unknown::Attribute { .. } => false,
-        },
-        Value::List(list) => list.iter().any(is_broken),
-        Value::Map(map) => map.values().any(is_broken),
-        Value::Secret(secret) => is_broken(secret.expose()),
-        _ => false,
     }
 }
 

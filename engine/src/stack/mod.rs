@@ -52,12 +52,14 @@ pub mod variables;
 #[cfg(test)]
 mod tests;
 
-pub use evaluate::{ScopeAt, broken, evaluate, evaluate_at, evaluate_table, is_broken};
+pub use evaluate::{ScopeAt, evaluate, evaluate_at, evaluate_table};
 pub use load::{Types, load, syntax_of};
 pub use model::*;
 pub use owner::name_owners;
 pub use sections::check_setting;
 pub use syntax::{MAX_BYTES, MAX_DEPTH, MAX_VALUES};
+
+pub use crate::value::{broken, is_broken};
 
 /// Most diagnostics that one reading of a stack gives; nobody reads more, and making each costs.
 pub const MAX_DIAGNOSTICS: usize = 200;

@@ -6,6 +6,7 @@
 pub mod cloud;
 pub mod driver;
 pub mod faults;
+pub mod files;
 pub mod generate;
 pub mod stack;
 pub mod store;

@@ -80,8 +80,8 @@ pub fn file(path: Option<&Value>, property: &str, around: &dyn Surroundings) -> 
         None => Ok(None),
         Some(Value::String(path)) => {
             let content = around.file(path).map_err(wrong)?;
-            match &content.text {
-                Some(text) => Ok(Some(text.clone())),
+            match content.text() {
+                Some(text) => Ok(Some(text.to_owned())),
                 None if content.files.is_some() => Err(wrong(format!("`{path}` is a folder"))),
                 None => Err(wrong(format!("`{path}` is no policy: it has {} bytes, or is not text", content.size))),
             }

@@ -12,7 +12,8 @@ use super::env::Wanted;
 use super::lines::{self, Made};
 use crate::env_file::EnvText;
 use crate::resources::testing::problems;
-use s3stack_engine::resource::{Contribution, Facts, FileContent, Resource, ResourceType, Surroundings};
+use s3stack_engine::file::FileContent;
+use s3stack_engine::resource::{Contribution, Facts, Resource, ResourceType, Surroundings};
 
 const ID: &str = "AKIAIOSFODNN7EXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYCANARY";

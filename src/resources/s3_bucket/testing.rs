@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use s3stack_engine::address::Address;
 use s3stack_engine::diagnostic::Severity;
-use s3stack_engine::resource::{Contribution, Facts, FileContent, Resource, ResourceType, Surroundings};
+use s3stack_engine::file::FileContent;
+use s3stack_engine::resource::{Contribution, Facts, Resource, ResourceType, Surroundings};
 use s3stack_engine::value::{Map, Value};
 
 use super::bucket::TYPE;

@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, LazyLock};
 
+use s3stack_engine::file::FileContent;
 use s3stack_engine::resource::{
-    Actions, Descriptor, Facts, FileContent, Fixtures, Identity, PropertyReader, Resource, ResourceType, Surroundings,
+    Actions, Descriptor, Facts, Fixtures, Identity, PropertyReader, Resource, ResourceType, Surroundings,
 };
 use s3stack_engine::schema::validate::Problem;
 use s3stack_engine::schema::{Attribute, Schema, derive};
@@ -224,7 +225,7 @@ mod tests {
     }
 
     fn file(sha256: &str) -> FileContent {
-        FileContent { text: None, sha256: sha256.into(), size: 3, files: None }
+        FileContent { bytes: None, sha256: sha256.into(), size: 3, files: None }
     }
 
     impl Surroundings for Around {

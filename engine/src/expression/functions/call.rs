@@ -4,7 +4,7 @@ use super::{Arguments, Function, Refusal, Run};
 use crate::diagnostic::Diagnostic;
 use crate::expression::ast::{Call, Expr};
 use crate::expression::evaluate::{Evaluator, Outcome, fault, hide, reveal, strip};
-use crate::expression::{KIND, REFUSED};
+use crate::expression::{KIND, REFUSED, UNREAD};
 use crate::value::Value;
 
 /// Evaluated arguments, and whether the call cannot be known or must be secret because of them.
@@ -38,6 +38,8 @@ impl<'a> Evaluator<'a> {
                 }
                 self.run(expr, call, run, given)
             }
+            Run::File(question) => self.about_file(expr, call, question),
+            Run::Template => self.template_file(expr, call),
             Run::Try => self.attempt(expr, &call.arguments, |_, value| value, None),
             Run::Can => self.attempt(expr, &call.arguments, |_, _| Value::Bool(true), Some(Value::Bool(false))),
             Run::Sensitive => match call.arguments.first() {
@@ -138,6 +140,8 @@ impl<'a> Evaluator<'a> {
                     arguments.iter().skip(at + 1).for_each(|argument| self.explore(argument));
                     return self.unknown(expr, false);
                 }
+                // Only once the file is known can it be known whether there is a value.
+                Err(fault) if fault.code == UNREAD => return Err(fault),
                 Err(fault) => last = Some(fault),
             }
             if let Some(spent) = self.budget.spent() {

@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use sha2::{Digest, Sha256};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use sha2::{Digest, Sha256, Sha512};
 
 use super::{Function, Refusal};
 use crate::value::Value;
@@ -66,11 +66,20 @@ pub(super) const SHA256: Function = Function::whole(
     "The SHA-256 digest of the text's UTF-8 bytes, in hexadecimal.",
     r#"substr(sha256("hello"), 0, 8)"#,
     r#""2cf24dba""#,
-    |arguments| {
-        let digest = Sha256::digest(arguments.text(0)?);
-        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
-    },
+    |arguments| Ok(hex(&Sha256::digest(arguments.text(0)?)).into()),
 );
+
+pub(super) const SHA512: Function = Function::whole(
+    "sha512(text)",
+    "The SHA-512 digest of the text's UTF-8 bytes, in hexadecimal.",
+    r#"substr(sha512("hello"), 0, 8)"#,
+    r#""9b71d224""#,
+    |arguments| Ok(hex(&Sha512::digest(arguments.text(0)?)).into()),
+);
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 pub(super) const BASE64SHA256: Function = Function::whole(
     "base64sha256(text)",
@@ -78,6 +87,14 @@ pub(super) const BASE64SHA256: Function = Function::whole(
     r#"base64sha256("hello")"#,
     r#""LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=""#,
     |arguments| Ok(STANDARD.encode(Sha256::digest(arguments.text(0)?)).into()),
+);
+
+pub(super) const BASE64SHA512: Function = Function::whole(
+    "base64sha512(text)",
+    "The SHA-512 digest of the text's UTF-8 bytes, in Base64.",
+    r#"substr(base64sha512("hello"), 0, 8)"#,
+    r#""m3HSJL1i""#,
+    |arguments| Ok(STANDARD.encode(Sha512::digest(arguments.text(0)?)).into()),
 );
 
 /// What RFC 3986 calls unreserved stays.
@@ -89,4 +106,16 @@ pub(super) const URLENCODE: Function = Function::whole(
     r#"urlencode("a b/ü")"#,
     r#""a%20b%2F%C3%BC""#,
     |arguments| Ok(utf8_percent_encode(&arguments.text(0)?, RESERVED).to_string().into()),
+);
+
+pub(super) const URLDECODE: Function = Function::whole(
+    "urldecode(text)",
+    "The text with each `%XX` replaced by the byte it stands for, which must make UTF-8.",
+    r#"urldecode("a%20b%2F%C3%BC")"#,
+    r#""a b/ü""#,
+    |arguments| {
+        let text = arguments.text(0)?;
+        let decoded = percent_decode_str(&text).decode_utf8();
+        decoded.map(|text| Value::from(text.into_owned())).map_err(|_| Refusal::new("the bytes are not UTF-8").about(0))
+    },
 );

@@ -3,14 +3,20 @@
 mod arguments;
 mod call;
 mod collections;
+mod csv;
+mod dates;
 mod encodings;
+mod files;
 mod format;
 mod lists;
+mod networks;
 mod numbers;
 mod strings;
 mod types;
+mod yaml;
 
 use self::arguments::{Arguments, Refusal};
+use super::files::Question;
 use crate::diagnostic::did_you_mean;
 use crate::value::Value;
 
@@ -44,6 +50,10 @@ enum Run {
     Sensitive,
     /// `nonsensitive`: its argument with no secret in it.
     Nonsensitive,
+    /// Asks something about the file whose path is its argument.
+    File(Question),
+    /// `templatefile`: the text of a file, evaluated.
+    Template,
 }
 
 impl Function {
@@ -95,7 +105,7 @@ impl Function {
     }
 
     /// The name of the parameter that the argument at `at` is for.
-    fn parameter(&self, at: usize) -> &'static str {
+    pub(super) fn parameter(&self, at: usize) -> &'static str {
         let parameter = self.parameters().nth(at).or_else(|| self.parameters().last()).unwrap_or_default();
         parameter.trim_matches(['[', ']', '.'])
     }
@@ -103,9 +113,12 @@ impl Function {
 
 /// All functions.
 pub const FUNCTIONS: &[&Function] = &[
+    &strings::BASENAME,
     &strings::CHOMP,
+    &strings::DIRNAME,
     &strings::ENDSWITH,
     &strings::FORMAT,
+    &strings::FORMATLIST,
     &strings::INDENT,
     &strings::JOIN,
     &strings::LOWER,
@@ -116,6 +129,7 @@ pub const FUNCTIONS: &[&Function] = &[
     &strings::SPLIT,
     &strings::STARTSWITH,
     &strings::STRCONTAINS,
+    &strings::STRREV,
     &strings::SUBSTR,
     &strings::TITLE,
     &strings::TRIM,
@@ -176,24 +190,64 @@ pub const FUNCTIONS: &[&Function] = &[
     &encodings::BASE64DECODE,
     &encodings::BASE64ENCODE,
     &encodings::BASE64SHA256,
+    &encodings::BASE64SHA512,
+    &csv::CSVDECODE,
     &encodings::JSONDECODE,
     &encodings::JSONENCODE,
     &encodings::SHA256,
+    &encodings::SHA512,
+    &encodings::URLDECODE,
     &encodings::URLENCODE,
+    &yaml::YAMLDECODE,
+    &dates::FORMATDATE,
+    &dates::TIMEADD,
+    &dates::TIMECMP,
+    &networks::CIDRCONTAINS,
+    &networks::CIDRHOST,
+    &networks::CIDRNETMASK,
+    &networks::CIDRSUBNET,
+    &networks::CIDRSUBNETS,
+    &files::FILE,
+    &files::FILEBASE64,
+    &files::FILEBASE64SHA256,
+    &files::FILEEXISTS,
+    &files::FILESHA256,
+    &files::GLOB,
+    &files::TEMPLATEFILE,
 ];
 
 /// What to do where a function was called that there is not.
 pub(super) fn instead(name: &str) -> String {
+    // What people bring from Terraform, and what this language leaves out on purpose.
+    let instead = match name {
+        "timestamp" | "plantimestamp" => {
+            "there is no clock, so that the same files give the same plan: give the time as a variable, \
+             --var now=\"$(date -u +%FT%TZ)\""
+        }
+        "uuid" | "bcrypt" | "random" => {
+            "there is no randomness, so that the same files give the same plan: make the value once, and give it as a \
+             variable"
+        }
+        "md5" | "sha1" | "filemd5" | "filesha1" | "uuidv5" => {
+            "it no longer tells texts apart reliably: use sha256(…) or filesha256(…)"
+        }
+        "filesha512" | "filebase64sha512" => "of a whole file there is filesha256(…); of a text also sha512(…)",
+        "fileset" => "it is called glob(pattern) here, and its paths begin at the stack's folder: glob(\"site/**\")",
+        "abspath" | "pathexpand" => "paths begin at the stack's folder and do not leave it: write the path itself",
+        "yamlencode" => "JSON is YAML too: jsonencode(…)",
+        "list" => "write the list itself, [a, b]",
+        "map" => "write the map itself, { a = b }",
+        "base64gzip" | "textencodebase64" | "textdecodebase64" | "rsadecrypt" => {
+            "give what it makes as a variable, or as a file: filebase64(…)"
+        }
+        "templatestring" => "write the template in a file, for templatefile(…), or the expressions here",
+        _ => "",
+    };
+    if !instead.is_empty() {
+        return instead.into();
+    }
     if let Some(near) = did_you_mean(name, FUNCTIONS.iter().map(|function| function.name())) {
         return format!("did you mean `{near}`?");
-    }
-    // What people bring from Terraform, and what this language leaves out on purpose.
-    if ["time", "uuid", "random", "bcrypt"].iter().any(|word| name.contains(word)) || name == "formatdate" {
-        return "a stack file gives the same plan whenever and wherever it is read: give such a value as a variable"
-            .into();
-    }
-    if name.starts_with("file") || name == "templatefile" {
-        return "name the file where it is used: `source` of an s3.object, or `{ file = \"…\" }` for a policy".into();
     }
     let names: Vec<&str> = FUNCTIONS.iter().map(|function| function.name()).collect();
     format!("there are {}", names.join(", "))

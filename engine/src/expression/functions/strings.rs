@@ -162,6 +162,76 @@ pub(super) const FORMAT: Function = Function::whole(
     },
 );
 
+pub(super) const FORMATLIST: Function = Function::whole(
+    "formatlist(pattern, values...)",
+    "`format` for each element of the lists among the values, all of one length; other values stay the same.",
+    r#"formatlist("%s/%s", ["a", "b"], "x")"#,
+    r#"["a/x", "b/x"]"#,
+    |arguments| {
+        let pattern = arguments.text(0)?;
+        let values = arguments.all().split_off(1);
+        let mut length = None;
+        for (at, value) in values.iter().enumerate() {
+            let Value::List(list) = value else { continue };
+            if *length.get_or_insert(list.len()) != list.len() {
+                return Err(Refusal::new("the lists are not of one length").about(at + 1));
+            }
+        }
+        let length = length.unwrap_or(1);
+        arguments.room_for_values(length)?;
+        arguments.work(length.saturating_mul(values.len() + pattern.len() / 16))?;
+        let row = |at: usize| -> Vec<Value> {
+            let pick = |value: &Value| match value {
+                Value::List(list) => list.get(at).cloned().unwrap_or_default(),
+                value => value.clone(),
+            };
+            values.iter().map(pick).collect()
+        };
+        let mut texts = Vec::new();
+        let mut size = 0_usize;
+        for at in 0..length {
+            let text = format::format(&pattern, &row(at), arguments)?;
+            size = size.saturating_add(text.len());
+            arguments.room_for_text(size)?;
+            texts.push(text);
+        }
+        Ok(Value::strings(texts))
+    },
+);
+
+pub(super) const STRREV: Function = Function::whole(
+    "strrev(text)",
+    "The characters of the text from its end to its beginning.",
+    r#"strrev("abc")"#,
+    r#""cba""#,
+    |arguments| Ok(arguments.text(0)?.chars().rev().collect::<String>().into()),
+);
+
+pub(super) const BASENAME: Function = Function::whole(
+    "basename(path)",
+    "The last part of the path.",
+    r#"basename("site/img/logo.svg")"#,
+    r#""logo.svg""#,
+    |arguments| {
+        let path = arguments.text(0)?;
+        let path = path.trim_end_matches('/');
+        Ok(path.rsplit_once('/').map_or(path, |(_, name)| name).into())
+    },
+);
+
+pub(super) const DIRNAME: Function = Function::whole(
+    "dirname(path)",
+    "The path without its last part.",
+    r#"dirname("site/img/logo.svg")"#,
+    r#""site/img""#,
+    |arguments| {
+        let path = arguments.text(0)?;
+        let folder = path.trim_end_matches('/').rsplit_once('/').map_or(".", |(folder, _)| folder);
+        let is_root = folder.is_empty() || (folder == "." && path.starts_with('/'));
+        Ok(if is_root { "/" } else { folder }.into())
+    },
+);
+
 pub(super) const SUBSTR: Function = Function::whole(
     "substr(text, offset, length)",
     "The characters from the offset on (from the end if negative), so many or, at -1, all that follow.",

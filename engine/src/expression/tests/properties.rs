@@ -97,12 +97,14 @@ impl Writer<'_> {
                 5 => format!("max({}...)", self.of(Kind::List, depth)),
                 _ => format!("refs[{}].number", self.of(Kind::Text, depth)),
             },
-            Kind::Text => match self.pick(if plain { 1 } else { 6 }) {
+            Kind::Text => match self.pick(if plain { 1 } else { 8 }) {
                 0 => format!("\"p${{{}}}-${{{}}}$${{q}}\"", self.of(kind, depth), self.of(Kind::Number, depth)),
                 1 => format!("upper({})", self.of(kind, depth)),
                 2 => format!("join(\",\", {})", self.of(Kind::List, depth)),
                 3 => format!("jsonencode({})", self.any(depth)),
                 4 => format!("coalesce({}, {})", self.of(kind, depth), self.of(kind, depth)),
+                5 => format!("templatefile(\"greeting.tpl\", {{ name = {} }})", self.of(kind, depth)),
+                6 => format!("file(\"{}\")", ["hello.txt", "no.txt"][usize::from(self.pick(2))]),
                 _ => format!("\"${{{}}}\"", self.of(kind, depth)),
             },
             Kind::Bool => match self.pick(if plain { 5 } else { 8 }) {

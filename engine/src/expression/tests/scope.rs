@@ -5,20 +5,37 @@ use std::sync::Arc;
 
 use crate::address::{Address, Step};
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, Span};
-use crate::expression::{Budget, MISSING, Origin, Scope, Template};
+use crate::expression::{Budget, MISSING, Origin, Question, Scope, Template, answer};
+use crate::testing::files::InMemory;
 use crate::value::{Unknown, Value};
 
-/// Roots by name, and the attributes of resources.
-#[derive(Debug, Clone, Default)]
+/// Roots by name, the attributes of resources, and files.
+#[derive(Debug, Clone)]
 pub struct Names {
     pub roots: BTreeMap<String, Value>,
     pub attributes: BTreeMap<(Address, String), Value>,
+    pub files: InMemory,
+}
+
+/// The files that the examples of functions read.
+const FILES: &[(&str, &str)] = &[
+    ("hello.txt", "Hello\n"),
+    ("greeting.tpl", "Hello ${name}!\n"),
+    ("site/index.html", "<h1>"),
+    ("site/logo.svg", "<svg/>"),
+    ("site/sub/page.html", "<h2>"),
+];
+
+impl Default for Names {
+    fn default() -> Self {
+        Self { roots: BTreeMap::new(), attributes: BTreeMap::new(), files: InMemory::of(FILES) }
+    }
 }
 
 impl Names {
     pub fn of<'a>(roots: impl IntoIterator<Item = (&'a str, Value)>) -> Self {
         let roots = roots.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Self { roots, attributes: BTreeMap::new() }
+        Self { roots, ..Self::default() }
     }
 
     pub fn with(mut self, address: &Address, name: &str, value: Value) -> Self {
@@ -44,6 +61,10 @@ impl Scope for Names {
     fn attribute(&self, resource: &Address, name: &str, span: Option<&Span>) -> Result<Value, Box<Diagnostic>> {
         let found = self.attributes.get(&(resource.clone(), name.to_owned())).cloned();
         found.ok_or_else(|| Box::new(Diagnostic::error(MISSING, format!("no {name} of {resource}")).at(span.cloned())))
+    }
+
+    fn file(&self, question: Question, path: &str) -> Result<Value, Box<Diagnostic>> {
+        answer(&self.files, question, path)
     }
 }
 

@@ -179,6 +179,14 @@ fn no_message_tells_a_secret() {
         "${sensitive([{ (var.password) = 1 }])[*].x}",
         "${sensitive([{ (var.password) = 1 }]).*.x}",
         "${lookup(sensitive({ (var.password) = 1 }), \"x\")}",
+        "${yamldecode(\"!${var.password} 1\")}",
+        "${yamldecode(\"a: 1\\n${var.password}: 2\\n${var.password}: 3\")}",
+        "${csvdecode(\"${var.password},${var.password}\")}",
+        "${formatdate(var.password, \"2024-01-01T00:00:00Z\")}",
+        "${timeadd(\"2024-01-01T00:00:00Z\", var.password)}",
+        "${cidrsubnet(var.password, 1, 1)}",
+        "${file(var.password)}",
+        "${templatefile(\"greeting.tpl\", { (var.password) = 1 })}",
     ] {
         let found = evaluate(text, &names()).unwrap_err();
         let shown = format!("{found:?}").replace("hunter2 = ", "");

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::super::load;
 use super::super::variables::{Given, resolve};
 use super::{file, lines, types};
+use crate::testing::files::InMemory;
 
 /// Words of the language in no order at all.
 fn soup() -> impl Strategy<Value = String> {
@@ -109,7 +110,7 @@ proptest! {
         }
         if let Some(stack) = stack {
             let given = Given { own_file: Some(file("stack.vars.toml", &other)), ..Given::default() };
-            let _ = resolve(&stack, &given);
+            let _ = resolve(&stack, &given, &InMemory::default());
         }
     }
 
@@ -125,7 +126,8 @@ proptest! {
     fn right_stacks_load(text in stack()) {
         let (stack, diagnostics) = load(&[file("stack.toml", &text)], &types());
         prop_assert_eq!(lines(&diagnostics), "");
-        let (_, diagnostics) = resolve(&stack.unwrap(), &Given { chosen_environment: "default".into(), ..Given::default() });
+        let given = Given { chosen_environment: "default".into(), ..Given::default() };
+        let (_, diagnostics) = resolve(&stack.unwrap(), &given, &InMemory::default());
         prop_assert_eq!(lines(&diagnostics), "");
     }
 }

@@ -9,7 +9,8 @@ use super::super::{check_setting, evaluate, evaluate_at, evaluate_table};
 use super::{file, lines, loaded};
 use crate::address::{Address, Path, Step};
 use crate::diagnostic::{Diagnostic, Span};
-use crate::expression::{Budget, Scope};
+use crate::expression::{Budget, Question, Scope};
+use crate::testing::files::InMemory;
 use crate::value::{Secret, Value};
 
 fn stack(text: &str) -> super::Stack {
@@ -25,11 +26,11 @@ fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 fn errors(text: &str, given: &Given) -> String {
-    lines(&resolve(&stack(text), given).1)
+    lines(&resolve(&stack(text), given, &InMemory::default()).1)
 }
 
 fn values(text: &str, given: &Given) -> Variables {
-    let (variables, diagnostics) = resolve(&stack(text), given);
+    let (variables, diagnostics) = resolve(&stack(text), given, &InMemory::default());
     assert_eq!(lines(&diagnostics), "");
     variables
 }
@@ -241,6 +242,10 @@ impl Scope for Recording<'_> {
     fn attribute(&self, _: &Address, _: &str, _: Option<&Span>) -> Result<Value, Box<Diagnostic>> {
         Ok(Value::Null)
     }
+
+    fn file(&self, _: Question, _: &str) -> Result<Value, Box<Diagnostic>> {
+        Ok(Value::Null)
+    }
 }
 
 #[test]
@@ -278,8 +283,8 @@ fn all_errors_of_a_value_are_collected_and_keys_must_differ() {
 #[test]
 fn settings_are_evaluated_with_variables_and_the_environment() {
     let stack = stack("[var]\na = \"x\"\n[backend.s3]\nbucket = \"${var.a}-${env}\"\n");
-    let (variables, _) = resolve(&stack, &given());
-    let scope = EarlyScope { variables: &variables, environment: "dev" };
+    let (variables, _) = resolve(&stack, &given(), &InMemory::default());
+    let scope = EarlyScope { variables: &variables, environment: "dev", files: &InMemory::default() };
     let bucket = &stack.backend.unwrap().body["bucket"].node;
     assert_eq!(evaluate(bucket, &scope, &Budget::default()).unwrap(), Value::from("x-dev"));
 }
@@ -305,7 +310,7 @@ fn what_loading_told_is_not_told_again() {
     let text = "[stack]\nname = \"x\"\n[var]\na = \"${var.none}${aws.region}\"\nc = \"${var.a}\"\n[var.b]\ntype = \"number\"\ndefault = \"three\"\n";
     let (stack, told) = super::load(&[file("stack.toml", text)], &super::types());
     assert_eq!(told.0.len(), 3, "{}", lines(&told));
-    let (variables, again) = resolve(&stack.unwrap(), &given());
+    let (variables, again) = resolve(&stack.unwrap(), &given(), &InMemory::default());
     assert_eq!(lines(&again), "");
     assert!(variables.0.is_empty());
 }

@@ -79,11 +79,11 @@ fn habits_of_other_languages_are_told_with_the_next_step() {
     // What makes no sense as a line is told once.
     assert_snapshot!(said("root:x:0:0:root\n"), @r#"error[S3S-P1]: `:` does not stand between a key and its value at stack.toml:2:5; write `key = value`"#);
     // What Terraform calls otherwise.
-    assert_snapshot!(said("[output]\na = \"${uuid()}\"\nd = \"${aws_s3_bucket.x.arn} ${local.y}\"\nb = '${file(\"x\")}'\nc = \"${terraform.workspace}\"\n"), @r#"
-    error[S3S-E02]: there is no function `uuid` at stack.toml:3:8; a stack file gives the same plan whenever and wherever it is read: give such a value as a variable
+    assert_snapshot!(said("[output]\na = \"${uuid()}\"\nd = \"${aws_s3_bucket.x.arn} ${local.y}\"\nb = '${fileset(\"x\", \"*\")}'\nc = \"${terraform.workspace}\"\n"), @r#"
+    error[S3S-E02]: there is no function `uuid` at stack.toml:3:8; there is no randomness, so that the same files give the same plan: make the value once, and give it as a variable
     error[S3S-R1]: there is nothing named `aws_s3_bucket` at stack.toml:4:8; write s3.bucket.NAME
     error[S3S-R1]: there is nothing named `local` at stack.toml:4:31; write a value that is used more than once under [var], and `var.NAME` here
-    error[S3S-E02]: there is no function `file` at stack.toml:5:8; name the file where it is used: `source` of an s3.object, or `{ file = "…" }` for a policy
+    error[S3S-E02]: there is no function `fileset` at stack.toml:5:8; it is called glob(pattern) here, and its paths begin at the stack's folder: glob("site/**")
     error[S3S-R1]: there is nothing named `terraform` at stack.toml:6:8; the environment's name is `env`
     "#);
     // A key of [stack] in a block.

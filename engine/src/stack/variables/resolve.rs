@@ -11,7 +11,8 @@ use super::given::{Candidate, Given, Source, place, strongest};
 use super::{rules, types};
 use crate::address::{Address, Path, Step};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, address_meant, did_you_mean};
-use crate::expression::{Budget, Scope};
+use crate::expression::{Budget, Question, Scope, answer};
+use crate::file::Files;
 use crate::value::{Secret, Value};
 
 /// The value of a variable and where it comes from.
@@ -36,12 +37,14 @@ impl Variables {
 
 /// The scope of what is read before anything else: `var` and `env` only. `[stack]`, `[backend]` and `[env.*]` are
 /// evaluated in it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct EarlyScope<'a> {
     /// The variables.
     pub variables: &'a Variables,
     /// The environment's name.
     pub environment: &'a str,
+    /// The stack folder.
+    pub files: &'a dyn Files,
 }
 
 impl Scope for EarlyScope<'_> {
@@ -71,13 +74,17 @@ impl Scope for EarlyScope<'_> {
                 .help("use it in a resource block"),
         ))
     }
+
+    fn file(&self, question: Question, path: &str) -> Result<Value, Box<Diagnostic>> {
+        answer(self.files, question, path)
+    }
 }
 
 /// Finds the value of every variable.
 ///
 /// A later source wins over an earlier one: its default, `stack.vars.toml`, `[env.NAME]`, `S3STACK_VAR_NAME`,
 /// `--var-file` in their order, `--var`. Everything wrong is told at once; then the variables it concerns are absent.
-pub fn resolve(stack: &Stack, given: &Given) -> (Variables, Diagnostics) {
+pub fn resolve(stack: &Stack, given: &Given, files: &dyn Files) -> (Variables, Diagnostics) {
     let mut diagnostics = Diagnostics::default();
     let known = &stack.environments;
     // It becomes part of names and of the state's place, whether or not the file knows it.
@@ -105,6 +112,7 @@ pub fn resolve(stack: &Stack, given: &Given) -> (Variables, Diagnostics) {
     let mut resolution = Resolution {
         stack,
         environment: &given.chosen_environment,
+        files,
         budget: Budget::default(),
         found: Variables::default(),
         failed: BTreeSet::new(),
@@ -139,6 +147,7 @@ pub fn resolve(stack: &Stack, given: &Given) -> (Variables, Diagnostics) {
 struct Resolution<'a> {
     stack: &'a Stack,
     environment: &'a str,
+    files: &'a dyn Files,
     budget: Budget,
     found: Variables,
     /// Variables without value: what is computed from them is not told again.
@@ -263,7 +272,7 @@ impl Resolution<'_> {
     /// Whether a literal does not even have the variable's type.
     fn misfits(&mut self, variable: &Variable, candidate: &Candidate) -> bool {
         let Candidate::Node(node) = candidate else { return false };
-        let scope = EarlyScope { variables: &self.found, environment: self.environment };
+        let scope = EarlyScope { variables: &self.found, environment: self.environment, files: self.files };
         match evaluate(node, &scope, &self.budget) {
             Ok(value) => types::fit(value, &variable.shape, &Path::default()).is_err(),
             Err(_) => true,
@@ -279,7 +288,7 @@ impl Resolution<'_> {
                 None => diagnostic.help(format!("its type is {}", variable.shape)),
             }])
         };
-        let scope = EarlyScope { variables: &self.found, environment: self.environment };
+        let scope = EarlyScope { variables: &self.found, environment: self.environment, files: self.files };
         let value = match candidate {
             Candidate::Plain(value) => value,
             Candidate::Node(node) => evaluate(&node, &scope, &self.budget)?,
