@@ -142,8 +142,11 @@ pub fn writes(request: &Request) -> bool {
                 && !of_backend.iter().any(|part| request.path.contains(part))
         }
         _ => {
+            // Query protocols name the action in the body, JSON protocols in a header.
+            let target = request.header("x-amz-target").and_then(|target| target.split('.').nth(1));
             let body = String::from_utf8_lossy(&request.body).into_owned();
-            let action = body.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap_or_default().to_owned();
+            let action = body.split('&').find_map(|pair| pair.strip_prefix("Action="));
+            let action = target.or(action).unwrap_or_default().to_owned();
             !["Get", "List", "Describe", "Simulate"].iter().any(|verb| action.starts_with(verb))
         }
     }
@@ -302,6 +305,10 @@ impl Stack {
             for key in keys.access_key_metadata() {
                 add("iam.access_key", key.access_key_id().unwrap());
             }
+        }
+        let logs = self.clients().await.home().unwrap().logs().clone();
+        for group in logs.describe_log_groups().send().await.unwrap().log_groups() {
+            add("logs.group", group.log_group_name().unwrap());
         }
         found
     }
