@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use indexmap::IndexMap;
 
 use super::evaluate::Evaluator;
-use super::instances::Site;
+use super::instances::Declared;
 use super::model::{Graph, Node};
 use super::world::World;
 use super::{instances, names, order};
@@ -41,7 +41,7 @@ pub struct Inputs<'a> {
 /// Evaluates the whole stack. The graph is complete only if there is no error.
 pub fn build(inputs: &Inputs<'_>) -> (Graph, Diagnostics) {
     let mut evaluator = Evaluator::new(inputs);
-    evaluator.sites = instances::all(&evaluator);
+    evaluator.declared = instances::all(&evaluator);
     let resources = resources(&evaluator);
     let contributions = contributions(&evaluator, &resources);
     let world = World {
@@ -61,9 +61,9 @@ pub fn build(inputs: &Inputs<'_>) -> (Graph, Diagnostics) {
         .filter_map(|one| one.address.as_ref().map(Address::block))
         .collect();
     let mut nodes = BTreeMap::new();
-    for (address, site) in &evaluator.sites {
+    for (address, declared) in &evaluator.declared {
         if let (Some(kind), Some(resource)) = (evaluator.kind(address), resources.get(address)) {
-            nodes.insert(address.clone(), node(&evaluator, &world, kind, site, resource, &misfits));
+            nodes.insert(address.clone(), node(&evaluator, &world, kind, declared, resource, &misfits));
         }
     }
     let outputs = outputs(&evaluator);
@@ -90,15 +90,15 @@ pub fn further(inputs: &Inputs<'_>, told: &Diagnostics) -> Diagnostics {
 
 fn resources(evaluator: &Evaluator<'_>) -> BTreeMap<Address, Resource> {
     let mut resources = BTreeMap::new();
-    for (address, site) in &evaluator.sites {
-        let block = site.block;
+    for (address, declared) in &evaluator.declared {
+        let block = declared.block;
         let Some(kind) = evaluator.kind(address) else { continue };
         let schema = kind.schema();
         let names = || schema.properties.iter().filter(|(_, property)| !property.derived).map(|(name, _)| name);
         let mut raw: Map = names().map(|name| (name.clone(), evaluator.raw_of(address, name))).collect();
         // Keys that the schema does not know are reported by validation too, at their places.
         for (key, entry) in block.body.iter().filter(|(key, _)| !schema.properties.contains_key(*key)) {
-            raw.insert(key.clone(), evaluator.flag(&entry.node, key, site));
+            raw.insert(key.clone(), evaluator.reserved(&entry.node, key, declared.each.as_ref()));
         }
         raw.retain(|_, value| !value.is_null());
         for problem in validate(schema, &Value::Map(raw)) {
@@ -142,11 +142,11 @@ fn node(
     evaluator: &Evaluator<'_>,
     world: &World<'_>,
     kind: &dyn ResourceType,
-    site: &Site<'_>,
+    declared: &Declared<'_>,
     resource: &Resource,
     misfits: &BTreeSet<Address>,
 ) -> Node {
-    let (address, block) = (&resource.address, site.block);
+    let (address, block) = (&resource.address, declared.block);
     let descriptor = kind.descriptor();
     let schema = kind.schema();
     let report = |problems: Vec<Problem>| {
@@ -173,13 +173,11 @@ fn node(
         }
     }
     for (other, span) in &block.reserved.depends_on {
-        let several = evaluator.inputs.stack.blocks.get(other).is_some_and(|one| one.reserved.for_each.is_some());
-        if several {
-            let instances = evaluator.sites.range(other.clone()..).take_while(|(one, _)| one.block() == *other);
-            for (one, _) in instances {
+        if evaluator.is_several(other) {
+            for (_, one) in evaluator.each_of(other) {
                 waits_for.entry(one.clone()).or_insert_with(|| Path::of("depends_on"));
             }
-        } else if evaluator.sites.contains_key(other) {
+        } else if evaluator.declared.contains_key(other) {
             waits_for.entry(other.clone()).or_insert_with(|| Path::of("depends_on"));
         } else {
             let off = evaluator.inputs.stack.blocks.contains_key(other);
@@ -209,7 +207,7 @@ fn node(
     }
     let flag = |node: &Option<SourceNode>, name: &str| match node
         .as_ref()
-        .map(|node| (node, evaluator.flag(node, name, site)))
+        .map(|node| (node, evaluator.reserved(node, name, declared.each.as_ref())))
     {
         None | Some((_, Value::Null)) => false,
         Some((_, Value::Bool(value))) => value,
@@ -224,17 +222,24 @@ fn node(
             false
         }
     };
-    let import = block.reserved.import.as_ref().and_then(|node| match evaluator.flag(node, "import", site) {
-        Value::String(id) if !id.is_empty() => Some(id),
-        other if is_broken(&other) => None,
-        other => {
-            let what = if other.is_known() { "a text that is not empty" } else { "known before anything is planned" };
-            evaluator.report(
-                Diagnostic::error("S3S-W2", format!("`import` must be {what}")).at(node.span.clone()).on(address).help(
-                    format!("write the {} of the existing resource, or take `import` out", descriptor.physical_id),
-                ),
-            );
-            None
+    let import = block.reserved.import.as_ref().and_then(|node| {
+        match evaluator.reserved(node, "import", declared.each.as_ref()) {
+            Value::String(id) if !id.is_empty() => Some(id),
+            other if is_broken(&other) => None,
+            other => {
+                let what =
+                    if other.is_known() { "a text that is not empty" } else { "known before anything is planned" };
+                evaluator.report(
+                    Diagnostic::error("S3S-W2", format!("`import` must be {what}"))
+                        .at(node.span.clone())
+                        .on(address)
+                        .help(format!(
+                            "write the {} of the existing resource, or take `import` out",
+                            descriptor.physical_id
+                        )),
+                );
+                None
+            }
         }
     });
     let written =
@@ -258,7 +263,7 @@ fn node(
         protect: flag(&block.reserved.protect, "protect"),
         retain: flag(&block.reserved.retain, "retain"),
         ignore_changes: block.reserved.ignore_changes.iter().map(|(path, _)| path.clone()).collect(),
-        moved_from: site.moved_from(),
+        moved_from: declared.moved_from(),
         import,
         span: Some(block.span.clone()),
         property_spans: block.body.iter().map(|(name, entry)| (name.clone(), entry.node.span.clone())).collect(),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use super::build::Inputs;
-use super::instances::{Each, Site, instance};
+use super::instances::{Declared, Each, instance};
 use super::names::default_name;
 use crate::address::{Address, Path, Step};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Span, did_you_mean};
@@ -42,8 +42,8 @@ const MAX_CHAIN: usize = 100;
 /// Evaluates a stack.
 pub struct Evaluator<'a> {
     pub inputs: &'a Inputs<'a>,
-    /// The resources there are, by address.
-    pub sites: BTreeMap<Address, Site<'a>>,
+    /// The resources that the blocks declare, by address.
+    pub declared: BTreeMap<Address, Declared<'a>>,
     /// Everything found wrong.
     pub diagnostics: RefCell<Diagnostics>,
     /// Properties as written, with references as [`Value::Reference`]; those that are null are left out.
@@ -65,7 +65,7 @@ impl<'a> Evaluator<'a> {
     pub fn new(inputs: &'a Inputs<'a>) -> Self {
         Self {
             inputs,
-            sites: BTreeMap::new(),
+            declared: BTreeMap::new(),
             diagnostics: RefCell::default(),
             raw: RefCell::default(),
             values: RefCell::default(),
@@ -91,7 +91,20 @@ impl<'a> Evaluator<'a> {
         let instances = &self.inputs.state.instances;
         instances
             .get(address)
-            .or_else(|| self.sites.get(address)?.moved_from().iter().find_map(|from| instances.get(from)))
+            .or_else(|| self.declared.get(address)?.moved_from().iter().find_map(|from| instances.get(from)))
+    }
+
+    /// Whether a block makes a resource for each key of a `for_each`.
+    pub fn is_several(&self, block: &Address) -> bool {
+        self.inputs.stack.blocks.get(block).is_some_and(|one| one.reserved.for_each.is_some())
+    }
+
+    /// The resources that such a block makes, by their keys: in order they stand right behind its own address.
+    pub fn each_of<'s>(&'s self, block: &'s Address) -> impl Iterator<Item = (&'s str, &'s Address)> {
+        let of_block =
+            |at: &Address| at.name == block.name && at.type_name == block.type_name && at.module == block.module;
+        let behind = self.declared.range(block.clone()..).map(|(address, _)| address);
+        behind.take_while(move |at| of_block(at)).filter_map(|at| Some((at.key.as_deref()?, at)))
     }
 
     pub fn edges_of(&self, address: &Address) -> BTreeMap<Address, Vec<Path>> {
@@ -128,9 +141,11 @@ impl<'a> Evaluator<'a> {
     /// A property, defaults and stack tags included; null when there is none.
     pub fn property(&self, address: &Address, name: &str) -> Value {
         self.once(address, name, || {
-            let (Some(site), Some(kind)) = (self.sites.get(address), self.kind(address)) else { return Value::Null };
+            let (Some(declared), Some(kind)) = (self.declared.get(address), self.kind(address)) else {
+                return Value::Null;
+            };
             let Some(property) = kind.schema().properties.get(name) else { return Value::Null };
-            let written = match site.block.body.get(name) {
+            let written = match declared.block.body.get(name) {
                 Some(entry) => self.node(&entry.node, &Path::of(name), Some(address)),
                 None => Value::Null,
             };
@@ -176,8 +191,10 @@ impl<'a> Evaluator<'a> {
                 .chain([&slot])
                 .map(|(address, name)| format!("{address}.{}", name.trim_start_matches('=')))
                 .collect();
-            let span =
-                self.sites.get(address).and_then(|site| site.block.body.get(name).map(|entry| entry.key_span.clone()));
+            let span = self
+                .declared
+                .get(address)
+                .and_then(|declared| declared.block.body.get(name).map(|entry| entry.key_span.clone()));
             self.report(
                 Diagnostic::error("S3S-R9", format!("this is made from itself: {}", words.join(" → ")))
                     .at(span)
@@ -192,7 +209,7 @@ impl<'a> Evaluator<'a> {
                     "S3S-E05",
                     format!("{address} is at the end of a chain of {MAX_CHAIN} values made from each other"),
                 )
-                .at(self.sites.get(address).map(|site| site.block.span.clone()))
+                .at(self.declared.get(address).map(|declared| declared.block.span.clone()))
                 .on(address)
                 .help("make these values from a variable instead"),
             );
@@ -234,7 +251,7 @@ impl<'a> Evaluator<'a> {
             (Value::Reference(address), shape) => {
                 self.references.borrow_mut().entry(owner.clone()).or_default().insert(path.clone(), address.clone());
                 match reference_attribute(shape) {
-                    Some(attribute) if self.sites.contains_key(&address) => self.attribute(&address, attribute),
+                    Some(attribute) if self.declared.contains_key(&address) => self.attribute(&address, attribute),
                     _ => Value::Reference(address),
                 }
             }
@@ -265,17 +282,12 @@ impl<'a> Evaluator<'a> {
     /// Evaluates a part of a resource's block, or of no block's. Errors are reported, and what is wrong becomes unknown so
     /// that it causes no more.
     pub fn node(&self, node: &Node, path: &Path, owner: Option<&Address>) -> Value {
-        let each = owner.and_then(|owner| self.sites.get(owner)?.each.clone());
+        let each = owner.and_then(|owner| self.declared.get(owner)?.each.clone());
         self.evaluate(node, path, owner, each)
     }
 
     /// Evaluates a reserved key: it may name `each`, and makes no edge.
-    pub fn flag(&self, node: &Node, name: &str, site: &Site<'_>) -> Value {
-        self.evaluate(node, &Path::of(name), None, site.each.clone())
-    }
-
-    /// Evaluates what decides which resources there are.
-    pub fn decided(&self, node: &Node, name: &str, each: Option<&Rc<Each>>) -> Value {
+    pub fn reserved(&self, node: &Node, name: &str, each: Option<&Rc<Each>>) -> Value {
         self.evaluate(node, &Path::of(name), None, each.cloned())
     }
 
@@ -336,13 +348,13 @@ impl BlockScope<'_> {
     /// A resource, or what comes after its address: the value, and how many steps it took from the root.
     fn resource(&self, block: &Address, rest: &[&str], span: Option<&Span>) -> Result<(Value, usize), Box<Diagnostic>> {
         let evaluator = self.evaluator;
-        let several = evaluator.inputs.stack.blocks.get(block).is_some_and(|one| one.reserved.for_each.is_some());
+        let several = evaluator.is_several(block);
         let (address, rest, used) = match rest {
             [key, rest @ ..] if several => (instance(block, key), rest, 4),
             [] if several => return Ok((self.instances(block), 3)),
             rest => (block.clone(), rest, 3),
         };
-        if !evaluator.sites.contains_key(&address) {
+        if !evaluator.declared.contains_key(&address) {
             return Err(self.absent(&address, block, span));
         }
         match rest {
@@ -357,11 +369,9 @@ impl BlockScope<'_> {
     /// All instances of a block, by their keys.
     fn instances(&self, block: &Address) -> Value {
         let evaluator = self.evaluator;
-        // Instances stand behind their block: an address without a key comes first.
-        let own = evaluator.sites.range(block.clone()..).take_while(|(address, _)| address.block() == *block);
-        let references = own.filter_map(|(address, _)| {
+        let references = evaluator.each_of(block).map(|(key, address)| {
             evaluator.note_edge(self.owner.as_ref(), address, &self.path);
-            Some((address.key.clone()?, Value::Reference(address.clone())))
+            (key.to_owned(), Value::Reference(address.clone()))
         });
         Value::Map(references.collect())
     }
@@ -371,7 +381,7 @@ impl BlockScope<'_> {
         let evaluator = self.evaluator;
         let written = evaluator.inputs.stack.blocks.get(block);
         let Some(written) = written else {
-            let all: Vec<String> = evaluator.sites.keys().map(ToString::to_string).collect();
+            let all: Vec<String> = evaluator.declared.keys().map(ToString::to_string).collect();
             let near = did_you_mean(&address.to_string(), all.iter().map(String::as_str));
             let help = near.map(|near| format!("did you mean `{near}`?"));
             return self.missing(span, format!("there is no {address}"), help);
@@ -380,8 +390,7 @@ impl BlockScope<'_> {
             let help = "name it only where it is on: give this the same `when`, or write `try(…, null)`";
             return self.missing(span, format!("{address} is switched off by its `when`"), Some(help.into()));
         };
-        let own = evaluator.sites.range(block.clone()..).take_while(|(address, _)| address.block() == *block);
-        let keys: Vec<&str> = own.filter_map(|(address, _)| address.key.as_deref()).collect();
+        let keys: Vec<&str> = evaluator.each_of(block).map(|(key, _)| key).collect();
         let schema = evaluator.kind(block).map(|kind| kind.schema());
         let is_member = schema.is_some_and(|one| one.attributes.contains_key(key) || one.properties.contains_key(key));
         let help = match (keys.first(), did_you_mean(key, keys.iter().copied())) {

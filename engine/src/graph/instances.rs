@@ -16,15 +16,15 @@ pub struct Each {
     pub value: Value,
 }
 
-/// One resource of the stack, before anything of it is evaluated.
+/// One resource as its block declares it, before anything of it is evaluated.
 #[derive(Clone)]
-pub struct Site<'a> {
+pub struct Declared<'a> {
     pub block: &'a Block,
     /// Under `for_each`.
     pub each: Option<Rc<Each>>,
 }
 
-impl Site<'_> {
+impl Declared<'_> {
     /// The addresses that this resource had before.
     pub fn moved_from(&self) -> Vec<Address> {
         let reserved = &self.block.reserved;
@@ -43,37 +43,37 @@ pub fn instance(block: &Address, key: &str) -> Address {
 }
 
 /// All resources of the stack.
-pub fn all<'a>(evaluator: &Evaluator<'a>) -> BTreeMap<Address, Site<'a>> {
-    let mut sites = BTreeMap::new();
+pub fn all<'a>(evaluator: &Evaluator<'a>) -> BTreeMap<Address, Declared<'a>> {
+    let mut declared = BTreeMap::new();
     for (address, block) in &evaluator.inputs.stack.blocks {
         let Some(for_each) = &block.reserved.for_each else {
             if is_on(evaluator, block, None) {
-                sites.insert(address.clone(), Site { block, each: None });
+                declared.insert(address.clone(), Declared { block, each: None });
             }
             continue;
         };
-        let value = evaluator.decided(for_each, "for_each", None);
+        let value = evaluator.reserved(for_each, "for_each", None);
         if is_broken(&value) {
             continue;
         }
         match instances(value) {
-            Ok(instances) if sites.len().saturating_add(instances.len()) > MAX_VALUES => {
+            Ok(instances) if declared.len().saturating_add(instances.len()) > MAX_VALUES => {
                 let message = format!("the stack has more than {MAX_VALUES} resources");
                 refuse(evaluator, block, for_each, ("S3S-P2", message, "split the stack into several".into()));
-                return sites;
+                return declared;
             }
             Ok(instances) => {
                 for each in instances.into_iter().map(Rc::new) {
                     if is_on(evaluator, block, Some(&each)) {
                         let address = instance(address, &each.key);
-                        sites.insert(address, Site { block, each: Some(each) });
+                        declared.insert(address, Declared { block, each: Some(each) });
                     }
                 }
             }
             Err(wrong) => refuse(evaluator, block, for_each, wrong),
         }
     }
-    sites
+    declared
 }
 
 /// Code, message and next step.
@@ -98,9 +98,9 @@ fn instances(value: Value) -> Result<Vec<Each>, Wrong> {
             let mut each = Vec::with_capacity(list.len());
             for value in list {
                 let Value::String(key) = &value else {
-                    let article = value.kind();
+                    let kind = value.kind();
                     return match value.is_known() && !value.is_sensitive() {
-                        true => wrong(format!("`for_each` takes a list of texts, and in this one is {article}"), MAP),
+                        true => wrong(format!("`for_each` takes a list of texts, and in this one is {kind}"), MAP),
                         false => wrong("`for_each` must be known, and no secret, in all its parts".into(), KNOWN),
                     };
                 };
@@ -128,7 +128,7 @@ const KNOWN: &str = "make it from variables and texts that the stack says";
 /// Whether `when` leaves a resource in the stack. What it says wrong was told, and leaves it in.
 fn is_on(evaluator: &Evaluator<'_>, block: &Block, each: Option<&Rc<Each>>) -> bool {
     let Some(when) = &block.reserved.when else { return true };
-    match evaluator.decided(when, "when", each) {
+    match evaluator.reserved(when, "when", each) {
         Value::Bool(on) => on,
         other if is_broken(&other) => true,
         other => {
