@@ -34,6 +34,7 @@
 mod blocks;
 mod draft;
 mod evaluate;
+pub mod fields;
 mod load;
 pub mod model;
 mod names;

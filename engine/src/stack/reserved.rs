@@ -2,9 +2,10 @@
 
 use indexmap::IndexMap;
 
+use super::fields;
 use super::model::{Node, NodeKind, Reserved, Table};
 use super::problems::Site;
-use super::sections::{flag, later, map_of, one_or_many, text};
+use super::sections::later;
 use crate::address::{Address, AddressError, Path, Step};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
 use crate::schema::{Property, Schema, Shape};
@@ -18,26 +19,6 @@ const LATER: [&str; 2] = ["region", "account"];
 /// Whether a key of a block is no property.
 pub(super) fn is_reserved(key: &str) -> bool {
     KEYS.contains(&key) || LATER.contains(&key)
-}
-
-/// The reserved keys as fields, for checking what kinds of value they hold.
-fn fields() -> IndexMap<String, Property> {
-    let moved_from = match one_or_many() {
-        Shape::Choice(mut shapes) => {
-            shapes.push(map_of(text(None)));
-            Shape::Choice(shapes)
-        }
-        shape => shape,
-    };
-    let shape = |key: &str| match key {
-        "for_each" => Shape::Document,
-        "when" | "protect" | "retain" => flag(),
-        "moved_from" => moved_from.clone(),
-        "import" => text(None),
-        "allow" => map_of(text(None)),
-        _ => one_or_many(),
-    };
-    KEYS.iter().map(|key| ((*key).to_owned(), Property::new(shape(key)))).collect()
 }
 
 /// Takes the reserved keys out of a block's body, so that its properties are left.
@@ -66,7 +47,11 @@ pub(super) fn take(
     if taken.is_empty() {
         return Reserved::default();
     }
-    let fields = fields();
+    let mut fields = fields::reserved();
+    if let Some(for_each) = fields.get_mut("for_each") {
+        // What is wrong with it is told where resources are made of it, of a literal as of what an expression gives.
+        for_each.shape = Shape::Document;
+    }
     let name = address.to_string();
     let mut found = Diagnostics::default();
     Site { name: &name, span, table: &taken, fields: &fields, address: Some(address), headers: &[], is_type }
@@ -279,6 +264,11 @@ pub(super) fn object_fields(shape: &Shape) -> Option<&IndexMap<String, Property>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_reserved_key_is_documented() {
+        assert!(fields::reserved().keys().eq(KEYS.iter()));
+    }
 
     #[test]
     fn paths_are_read_as_they_are_written() {

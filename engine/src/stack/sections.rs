@@ -7,11 +7,11 @@ use super::model::*;
 use super::names::{is_environment_name, is_name, not_a_name};
 use super::problems::Site;
 use super::variables::types::{self, ParsedType};
-use super::{MAX_DIAGNOSTICS, blocks, sketch};
+use super::{MAX_DIAGNOSTICS, blocks, fields, sketch};
 use crate::address::Path;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
 use crate::schema::validate::{self, Problem};
-use crate::schema::{Items, Property, Shape, StringRules};
+use crate::schema::{Property, Shape};
 use crate::value::Value;
 
 /// The sections there are, those of later versions too.
@@ -54,96 +54,11 @@ pub(super) fn later(what: &str, span: &Span) -> Diagnostic {
         .help("take it out, or use a later version of s3stack")
 }
 
-/// A text, perhaps of a pattern.
-pub(super) fn text(pattern: Option<&str>) -> Shape {
-    Shape::String(StringRules { pattern: pattern.map(str::to_owned), ..StringRules::default() })
-}
-
-/// true or false.
-pub(super) fn flag() -> Shape {
-    Shape::Bool
-}
-
-/// A text or a list of texts.
-pub(super) fn one_or_many() -> Shape {
-    let items = Items { item: Box::new(Property::new(text(None))), min: None, max: None };
-    Shape::Choice(vec![text(None), Shape::List(items)])
-}
-
-/// A table with keys of the user's choice.
-pub(super) fn map_of(shape: Shape) -> Shape {
-    Shape::Map { value: Box::new(Property::new(shape)), key_pattern: None, reserved: Vec::new(), max: None }
-}
-
-fn tags() -> Shape {
-    // The bounds are those of every resource's tags, which these are added to: see `schema::shapes::Tags`.
-    let (key_pattern, reserved) = (Some("^.{1,128}$".into()), vec!["aws:".into(), "s3stack:".into()]);
-    Shape::Map { value: Box::new(Property::new(text(None))), key_pattern, reserved, max: Some(48) }
-}
-
-/// Any text but the empty one.
-fn some_text() -> Shape {
-    Shape::String(StringRules { min: Some(1), ..StringRules::default() })
-}
-
-/// The name is part of others, and with the environment's the value of a tag.
-fn stack_name() -> Shape {
-    Shape::String(StringRules { pattern: Some("^[a-z][a-z0-9-]*$".into()), max: Some(64), ..StringRules::default() })
-}
-
-fn any_number() -> Shape {
-    Shape::Number { integer: false, min: None, max: None }
-}
-
-fn fields<const N: usize>(list: [(&str, Shape); N], required: &[&str]) -> IndexMap<String, Property> {
-    let property = |name: &str, shape| Property {
-        required: required.contains(&name),
-        doc: purpose(name).into(),
-        ..Property::new(shape)
-    };
-    list.into_iter().map(|(name, shape)| (name.to_owned(), property(name, shape))).collect()
-}
-
-/// What a key of a section is for, where its name does not say how it is written.
-fn purpose(key: &str) -> &'static str {
-    match key {
-        "name" => "Lower-case letters, digits and hyphens, a letter first, at most 64",
-        "region" => "A region of AWS, such as \"us-east-1\"",
-        "account_id" => "The twelve digits of an account, as a text",
-        "requires" => "The versions of s3stack that may read this, such as \">=0.1\"",
-        "tags" => "Tags for everything that can carry them, such as { Project = \"x\" }",
-        "bucket" => "The name of the bucket that holds the state",
-        "key" => "Where in the bucket the state is; without it the stack's name",
-        "profile" => "The profile that may use the bucket; without it the one of the stack",
-        "path" => "The folder of the state; without it .s3stack/state",
-        "allowed" => "The only values that it may have, as a list",
-        _ => "",
-    }
-}
-
-const REGION: &str = "^[a-z]{2,}(-[a-z]+)+-[0-9]+$";
-const ACCOUNT_ID: &str = "^[0-9]{12}$";
-
-/// What `[stack]` may hold.
-fn settings_fields() -> IndexMap<String, Property> {
-    fields(
-        [
-            ("name", stack_name()),
-            ("region", text(Some(REGION))),
-            ("tags", tags()),
-            ("requires", text(Some("^[<>=^~*0-9]"))),
-            ("account_id", text(Some(ACCOUNT_ID))),
-            ("id", text(None)),
-        ],
-        &["name"],
-    )
-}
-
 /// What is wrong with a setting of `[stack]` or `[env]` now that its expressions are evaluated; what is literal was
 /// checked when the stack was loaded, and is not told again.
 pub fn check_setting(name: &str, node: &Node, value: &Value) -> Diagnostics {
     let mut found = Diagnostics::default();
-    let Some(property) = settings_fields().shift_remove(name).filter(|_| !node.is_literal()) else { return found };
+    let Some(property) = fields::settings().shift_remove(name).filter(|_| !node.is_literal()) else { return found };
     let mut problems = Vec::new();
     match value {
         Value::Null if property.required => {
@@ -209,7 +124,7 @@ impl Section<'_> {
 
     fn settings(&mut self, entry: Entry, stack: &mut Stack) {
         let Some((mut table, span)) = self.table("stack", entry) else { return };
-        let known = settings_fields();
+        let known = fields::settings();
         self.check("[stack]", &span, &table, &known);
         self.written_out(&table, &["requires", "id"]);
         let mut take = |key: &str| table.shift_remove(key).map(|entry| entry.node);
@@ -227,23 +142,10 @@ impl Section<'_> {
     fn backend(&mut self, entry: Entry, stack: &mut Stack) {
         let Some((kinds, _)) = self.table("backend", entry) else { return };
         for (kind, entry) in kinds {
-            let known = match kind.as_str() {
-                "s3" => fields(
-                    [
-                        ("bucket", text(Some("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"))),
-                        ("key", some_text()),
-                        ("region", text(Some(REGION))),
-                        ("profile", some_text()),
-                    ],
-                    &["bucket"],
-                ),
-                "file" => fields([("path", some_text())], &[]),
-                _ => {
-                    let diagnostic = Diagnostic::error("S3S-P6", format!("there is no backend `{kind}`"));
-                    self.diagnostics
-                        .push(diagnostic.at(entry.key_span).help("there are [backend.s3] and [backend.file]"));
-                    continue;
-                }
+            let Some(known) = fields::backend(&kind) else {
+                let diagnostic = Diagnostic::error("S3S-P6", format!("there is no backend `{kind}`"));
+                self.diagnostics.push(diagnostic.at(entry.key_span).help("there are [backend.s3] and [backend.file]"));
+                continue;
             };
             let key_span = entry.key_span.clone();
             let name = format!("backend.{kind}");
@@ -288,22 +190,7 @@ impl Section<'_> {
     }
 
     fn definition(&mut self, name: &str, key: Span, span: Span, mut table: Table) -> Variable {
-        let known = fields(
-            [
-                ("type", text(None)),
-                ("default", Shape::Document),
-                ("description", text(None)),
-                (
-                    "allowed",
-                    Shape::List(Items { item: Box::new(Property::new(Shape::Document)), min: Some(1), max: None }),
-                ),
-                ("pattern", text(None)),
-                ("min", any_number()),
-                ("max", any_number()),
-                ("sensitive", flag()),
-            ],
-            &[],
-        );
+        let known = fields::definition();
         if table.keys().any(|key| known.contains_key(key)) || table.is_empty() {
             self.strays(name, &span, &mut table, &known);
             self.check(&format!("[var.{name}]"), &span, &table, &known);
@@ -412,8 +299,7 @@ impl Section<'_> {
             let span = entry.key_span;
             let output = match entry.node.kind {
                 NodeKind::Table(mut table) => {
-                    let known =
-                        fields([("value", Shape::Document), ("sensitive", flag()), ("description", text(None))], &[]);
+                    let known = fields::output();
                     self.check(&format!("[output.{name}]"), &entry.node.span, &table, &known);
                     self.written_out(&table, &["sensitive", "description"]);
                     let sensitive =
@@ -446,16 +332,7 @@ impl Section<'_> {
                 continue;
             }
             let Some((mut table, span)) = self.table(&format!("env.{name}"), entry) else { continue };
-            let known = fields(
-                [
-                    ("var", map_of(Shape::Document)),
-                    ("region", text(Some(REGION))),
-                    ("tags", tags()),
-                    ("account_id", text(Some(ACCOUNT_ID))),
-                    ("confirm", flag()),
-                ],
-                &[],
-            );
+            let known = fields::environment();
             self.check(&format!("[env.{name}]"), &span, &table, &known);
             self.written_out(&table, &["confirm"]);
             let confirm = matches!(table.get("confirm").map(|entry| &entry.node.kind), Some(NodeKind::Bool(true)));
