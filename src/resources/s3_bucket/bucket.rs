@@ -208,6 +208,7 @@ fn dns_suffix(partition: &str) -> &'static str {
 mod tests {
     use super::super::testing::{Around, bucket, facts};
     use super::*;
+    use s3stack_engine::schema::Shape;
     use s3stack_engine::schema::validate::validate;
 
     fn managed(text: &str) -> Map {
@@ -225,6 +226,7 @@ mod tests {
         assert!(schema.properties["name"].create_only && !schema.properties["name"].delaying);
         assert!(schema.properties["tags"].open && schema.properties["policy"].derived);
         assert!(schema.properties["force_destroy"].memory);
+        assert!(matches!(schema.properties["lifecycle"].shape, Shape::Map { max: Some(1000), .. }));
         assert!(schema.properties.values().all(|property| !property.doc.is_empty()));
         let delays = |text: &str| {
             let steps = text.split('.').map(|step| Step::Key(step.to_owned()));

@@ -42,7 +42,7 @@ pub(super) struct Properties {
     /// is merged in. The policy has at most 20 KB.
     statements: Option<Statements>,
     /// Lifecycle rules by ID, at most 1,000: what happens to objects as they age.
-    #[schemars(length(max = 1000), extend("x-key-pattern" = "^.{1,255}$"))]
+    #[schemars(extend("maxProperties" = 1000, "x-key-pattern" = "^.{1,255}$"))]
     lifecycle: Option<BTreeMap<String, LifecycleRule>>,
     /// Which web pages of other origins may use the bucket, at most 100 rules; the first that fits counts.
     #[schemars(length(max = 100))]
@@ -116,7 +116,7 @@ struct LifecycleRule {
     /// What the keys of the objects begin with; without it all.
     prefix: Option<String>,
     /// Tags that the objects have, all of them.
-    #[schemars(length(max = 10))]
+    #[schemars(extend("maxProperties" = 10))]
     tags: Option<BTreeMap<String, String>>,
     /// Only objects larger than this many bytes.
     #[schemars(range(min = 0))]
