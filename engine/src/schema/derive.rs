@@ -52,16 +52,19 @@ fn words(list: Option<&Json>) -> Vec<String> {
     list.and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect()
 }
 
-fn constants(schema: &Json) -> Option<Vec<String>> {
+/// The words of a documented enum with what they mean.
+fn constants(schema: &Json) -> Option<StringRules> {
     let choices = schema.get("oneOf")?.as_array()?;
-    let mut found = Vec::new();
+    let mut rules = StringRules::default();
     for choice in choices {
         match choice.get("enum") {
-            Some(list) => found.extend(words(Some(list))),
-            None => found.push(text(choice, "const")?),
+            Some(list) => rules.allowed.extend(words(Some(list))),
+            None => rules.allowed.push(text(choice, "const")?),
         }
+        rules.meanings.resize(rules.allowed.len() - 1, String::new());
+        rules.meanings.push(text(choice, "description").unwrap_or_default());
     }
-    Some(found)
+    Some(rules)
 }
 
 fn property(schema: &Json, required: bool, at: &str) -> Result<Property, DeriveError> {
@@ -109,8 +112,8 @@ fn shape(schema: &Json, at: &str) -> Result<Shape, DeriveError> {
         }));
     }
     // An enum whose words are documented is a choice of constants.
-    if let Some(words) = constants(schema) {
-        return Ok(Shape::String(StringRules { allowed: words, ..Default::default() }));
+    if let Some(rules) = constants(schema) {
+        return Ok(Shape::String(rules));
     }
     // An optional field of an enum or struct is `anyOf [it, null]`; the model says "optional" by `required`.
     if let Some(any) = schema.get("anyOf").and_then(Json::as_array) {
@@ -129,6 +132,7 @@ fn shape(schema: &Json, at: &str) -> Result<Shape, DeriveError> {
     match kind {
         Some("string") => Ok(Shape::String(StringRules {
             allowed: words(schema.get("enum")),
+            meanings: Vec::new(),
             pattern: text(schema, "pattern"),
             min: size(schema, "minLength"),
             max: size(schema, "maxLength"),
@@ -223,7 +227,7 @@ mod tests {
             matches!(&schema.properties["bucket"].shape, Shape::Reference(rules) if rules.types == ["s3.bucket"] && rules.attribute.as_deref() == Some("name") && rules.literal.is_none())
         );
         assert!(
-            matches!(&schema.properties["mode"].shape, Shape::Choice(shapes) if matches!(&shapes[..], [Shape::String(rules), Shape::Object(_)] if rules.allowed == ["AES256", "aws:kms"]))
+            matches!(&schema.properties["mode"].shape, Shape::Choice(shapes) if matches!(&shapes[..], [Shape::String(rules), Shape::Object(_)] if rules.allowed == ["AES256", "aws:kms"] && rules.meanings == ["", "With a key."]))
         );
         assert!(
             matches!(&schema.properties["words"].shape, Shape::Choice(shapes) if matches!(&shapes[..], [Shape::String(_), Shape::Set(_)]))

@@ -110,6 +110,8 @@ pub enum Shape {
 pub struct StringRules {
     /// The only values, when not empty.
     pub allowed: Vec<String>,
+    /// What each of them means, in their order; empty where its name says it.
+    pub meanings: Vec<String>,
     /// A regular expression the text must match somewhere; anchor it.
     pub pattern: Option<String>,
     /// Fewest characters.

@@ -50,8 +50,9 @@ pub struct Statement {
 /// What a statement does.
 #[derive(JsonSchema)]
 pub enum Effect {
-    // Without documentation of their own, or the schema has no list of words.
+    /// Lets its holder do it.
     Allow,
+    /// Forbids it, whatever other statements allow.
     Deny,
 }
 

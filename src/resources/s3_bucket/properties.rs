@@ -24,15 +24,14 @@ pub(super) struct Properties {
     /// Whether overwritten and deleted objects are kept as versions. Once on it can only be suspended: versions stay.
     #[schemars(extend("x-removal" = { "reset": false }))]
     versioning: Option<bool>,
-    /// How objects are encrypted by default: `"AES256"` with keys of S3's own, which AWS does even if nothing is said;
-    /// `"aws:kms"` or `"aws:kms:dsse"` with AWS's key for S3; or a table with a key of your own.
+    /// How objects are encrypted by default: a word, which takes AWS's key for S3 where it is one of KMS, or a table with a
+    /// key of your own. If nothing is said AWS encrypts with `"AES256"`.
     #[schemars(extend("x-removal" = { "reset": { "algorithm": "AES256", "bucket_key": false } }))]
     encryption: Option<ScalarOr<Algorithm, Encryption>>,
     /// The four switches against opening the bucket to the world, all on by default: a bool for all, or a table.
     #[schemars(extend("default" = true))]
     public_access_block: Option<ScalarOr<bool, PublicAccessBlock>>,
-    /// Whose the objects are. AWS's default, `BucketOwnerEnforced`, makes them the bucket owner's and turns access
-    /// control lists off; if nothing is said it is left alone.
+    /// Whose the objects are. AWS's default is `BucketOwnerEnforced`; if nothing is said it is left alone.
     #[schemars(extend("x-removal" = { "reset": "BucketOwnerEnforced" }))]
     ownership: Option<Ownership>,
     /// Whether requests that don't come over TLS are refused, by a statement `DenyInsecureTransport` in the policy.
@@ -41,13 +40,14 @@ pub(super) struct Properties {
     /// Statements of the bucket policy by Sid; `file` takes a whole document. What `tls_only` and other resources need
     /// is merged in. The policy has at most 20 KB.
     statements: Option<Statements>,
-    /// Lifecycle rules by ID, at most 1,000: what happens to objects as they age.
+    /// What happens to objects as they age: lifecycle rules by ID, at most 1,000. A rule is about the objects that all its
+    /// filters fit, `prefix`, `tags` and the sizes; without a filter about all.
     #[schemars(extend("maxProperties" = 1000, "x-key-pattern" = "^.{1,255}$"))]
     lifecycle: Option<BTreeMap<String, LifecycleRule>>,
     /// Which web pages of other origins may use the bucket, at most 100 rules; the first that fits counts.
     #[schemars(length(max = 100))]
     cors: Option<Vec<CorsRule>>,
-    /// Writes a record of every request into a bucket, whose policy gets the statement that lets S3 do so.
+    /// Where S3 writes a record of every request: a bucket, whose policy gets the statement that lets S3 do so.
     logging: Option<Logging>,
     /// Whether EventBridge is told what happens in the bucket. A rule that listens to it turns this on by itself.
     #[schemars(extend("x-removal" = { "reset": false }))]
@@ -65,10 +65,13 @@ pub(super) struct Properties {
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "read by schemars alone")]
 enum Algorithm {
+    /// A key of S3's own.
     #[serde(rename = "AES256")]
     S3,
+    /// A key of KMS.
     #[serde(rename = "aws:kms")]
     Kms,
+    /// A key of KMS, in two layers.
     #[serde(rename = "aws:kms:dsse")]
     Dsse,
 }
@@ -76,7 +79,7 @@ enum Algorithm {
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "read by schemars alone")]
 struct Encryption {
-    /// How.
+    /// Whose key it is.
     algorithm: Algorithm,
     /// The key for `aws:kms` and `aws:kms:dsse`: a KMS key or its ARN. Without it AWS's own key for S3.
     #[schemars(extend("x-reference" = reference(&["kms.key"], "arn", "^arn:aws[a-z-]*:kms:")))]
@@ -101,8 +104,11 @@ struct PublicAccessBlock {
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "read by schemars alone")]
 enum Ownership {
+    /// The bucket owner's. Access control lists are off.
     BucketOwnerEnforced,
+    /// The bucket owner's where they are written with the access control list `bucket-owner-full-control`.
     BucketOwnerPreferred,
+    /// Whoever wrote them.
     ObjectWriter,
 }
 
@@ -124,16 +130,18 @@ struct LifecycleRule {
     /// Only objects smaller than this many bytes.
     #[schemars(range(min = 1))]
     object_size_less_than: Option<i64>,
-    /// Moves to colder storage. Objects under 128 KB stay where they are unless the rule filters by size.
+    /// Moves to colder storage, each once the object is old enough. Objects under 128 KB stay where they are unless the rule
+    /// filters by size.
     transitions: Option<Set<Transition>>,
     /// When objects go. In a versioned bucket this hides them behind a delete marker; `noncurrent_expiration` is what
     /// deletes.
     expiration: Option<Expiration>,
     /// Moves of former versions to colder storage.
     noncurrent_transitions: Option<Set<NoncurrentTransition>>,
-    /// When former versions go for good.
+    /// When former versions go for good. In a versioned bucket this is what deletes.
     noncurrent_expiration: Option<NoncurrentExpiration>,
-    /// After how many days unfinished multipart uploads are thrown away.
+    /// After how many days uploads in parts that were never finished are thrown away: a number, or a table. They cost
+    /// like objects, and no list of objects shows them.
     abort_incomplete_multipart_upload: Option<ScalarOr<Days, AbortIncompleteMultipartUpload>>,
 }
 
@@ -163,23 +171,29 @@ struct Transition {
     /// A day, `2027-01-31`, at midnight UTC, instead of `days`.
     #[schemars(regex(pattern = r"^\d{4}-\d{2}-\d{2}(T00:00:00(\.0+)?Z)?$"))]
     date: Option<String>,
-    /// Where to.
+    /// Where it goes.
     storage_class: ColderClass,
 }
 
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "read by schemars alone")]
 enum ColderClass {
+    /// Seldom read: cheaper to keep and dearer to read. Charged for 30 days at least.
     #[serde(rename = "STANDARD_IA")]
     StandardIa,
+    /// S3 moves each object between tiers by how often it is read.
     #[serde(rename = "INTELLIGENT_TIERING")]
     IntelligentTiering,
+    /// As `STANDARD_IA`, in one availability zone, with which it can be lost.
     #[serde(rename = "ONEZONE_IA")]
     OnezoneIa,
+    /// An archive that is read at once. Charged for 90 days at least.
     #[serde(rename = "GLACIER_IR")]
     GlacierIr,
+    /// An archive that is restored within minutes to hours. Charged for 90 days at least.
     #[serde(rename = "GLACIER")]
     Glacier,
+    /// An archive that is restored within half a day to two days. Charged for 180 days at least.
     #[serde(rename = "DEEP_ARCHIVE")]
     DeepArchive,
 }
@@ -206,7 +220,7 @@ struct NoncurrentTransition {
     /// How many former versions stay where they are, 1 to 100.
     #[schemars(range(min = 1, max = 100))]
     newer_versions: Option<i32>,
-    /// Where to.
+    /// Where it goes.
     storage_class: ColderClass,
 }
 

@@ -64,18 +64,25 @@ struct File {
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "read by schemars alone")]
 enum StorageClass {
+    /// Often read.
     #[serde(rename = "STANDARD")]
     Standard,
+    /// Seldom read: cheaper to keep and dearer to read. Charged for 30 days at least.
     #[serde(rename = "STANDARD_IA")]
     StandardIa,
+    /// S3 moves each object between tiers by how often it is read.
     #[serde(rename = "INTELLIGENT_TIERING")]
     IntelligentTiering,
+    /// As `STANDARD_IA`, in one availability zone, with which it can be lost.
     #[serde(rename = "ONEZONE_IA")]
     OnezoneIa,
+    /// An archive that is read at once. Charged for 90 days at least.
     #[serde(rename = "GLACIER_IR")]
     GlacierIr,
+    /// An archive that is restored within minutes to hours. Charged for 90 days at least.
     #[serde(rename = "GLACIER")]
     Glacier,
+    /// An archive that is restored within half a day to two days. Charged for 180 days at least.
     #[serde(rename = "DEEP_ARCHIVE")]
     DeepArchive,
 }

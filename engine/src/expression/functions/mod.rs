@@ -111,8 +111,7 @@ impl Function {
     }
 }
 
-/// All functions.
-pub const FUNCTIONS: &[&Function] = &[
+const STRINGS: &[&Function] = &[
     &strings::BASENAME,
     &strings::CHOMP,
     &strings::DIRNAME,
@@ -137,6 +136,9 @@ pub const FUNCTIONS: &[&Function] = &[
     &strings::TRIMSPACE,
     &strings::TRIMSUFFIX,
     &strings::UPPER,
+];
+
+const LISTS: &[&Function] = &[
     &lists::ALLTRUE,
     &lists::ANYTRUE,
     &lists::CHUNKLIST,
@@ -156,6 +158,9 @@ pub const FUNCTIONS: &[&Function] = &[
     &lists::SLICE,
     &lists::SORT,
     &lists::SUM,
+];
+
+const COLLECTIONS: &[&Function] = &[
     &collections::KEYS,
     &collections::LOOKUP,
     &collections::MATCHKEYS,
@@ -167,6 +172,9 @@ pub const FUNCTIONS: &[&Function] = &[
     &collections::TRANSPOSE,
     &collections::VALUES,
     &collections::ZIPMAP,
+];
+
+const TYPES: &[&Function] = &[
     &types::CAN,
     &types::NONSENSITIVE,
     &types::SENSITIVE,
@@ -178,6 +186,9 @@ pub const FUNCTIONS: &[&Function] = &[
     &types::TOSTRING,
     &types::TRY,
     &types::TYPE,
+];
+
+const NUMBERS: &[&Function] = &[
     &numbers::ABS,
     &numbers::CEIL,
     &numbers::FLOOR,
@@ -187,6 +198,9 @@ pub const FUNCTIONS: &[&Function] = &[
     &numbers::PARSEINT,
     &numbers::POW,
     &numbers::SIGNUM,
+];
+
+const ENCODINGS: &[&Function] = &[
     &encodings::BASE64DECODE,
     &encodings::BASE64ENCODE,
     &encodings::BASE64SHA256,
@@ -199,14 +213,19 @@ pub const FUNCTIONS: &[&Function] = &[
     &encodings::URLDECODE,
     &encodings::URLENCODE,
     &yaml::YAMLDECODE,
-    &dates::FORMATDATE,
-    &dates::TIMEADD,
-    &dates::TIMECMP,
+];
+
+const DATES: &[&Function] = &[&dates::FORMATDATE, &dates::TIMEADD, &dates::TIMECMP];
+
+const NETWORKS: &[&Function] = &[
     &networks::CIDRCONTAINS,
     &networks::CIDRHOST,
     &networks::CIDRNETMASK,
     &networks::CIDRSUBNET,
     &networks::CIDRSUBNETS,
+];
+
+const FILES: &[&Function] = &[
     &files::FILE,
     &files::FILEBASE64,
     &files::FILEBASE64SHA256,
@@ -215,6 +234,24 @@ pub const FUNCTIONS: &[&Function] = &[
     &files::GLOB,
     &files::TEMPLATEFILE,
 ];
+
+/// All functions by what they are about, in the order of documentation.
+pub const GROUPS: &[(&str, &[&Function])] = &[
+    ("Texts", STRINGS),
+    ("Lists", LISTS),
+    ("Maps and sets", COLLECTIONS),
+    ("Types, and what may fail", TYPES),
+    ("Numbers", NUMBERS),
+    ("Encodings and digests", ENCODINGS),
+    ("Dates", DATES),
+    ("Networks", NETWORKS),
+    ("Files of the stack's folder", FILES),
+];
+
+/// All functions.
+pub fn all() -> impl Iterator<Item = &'static Function> {
+    GROUPS.iter().flat_map(|(_, functions)| functions.iter().copied())
+}
 
 /// What to do where a function was called that there is not.
 pub(super) fn instead(name: &str) -> String {
@@ -246,10 +283,10 @@ pub(super) fn instead(name: &str) -> String {
     if !instead.is_empty() {
         return instead.into();
     }
-    if let Some(near) = did_you_mean(name, FUNCTIONS.iter().map(|function| function.name())) {
+    if let Some(near) = did_you_mean(name, all().map(Function::name)) {
         return format!("did you mean `{near}`?");
     }
-    let names: Vec<&str> = FUNCTIONS.iter().map(|function| function.name()).collect();
+    let names: Vec<&str> = all().map(Function::name).collect();
     format!("there are {}", names.join(", "))
 }
 
@@ -264,5 +301,5 @@ pub(super) fn arguments_in_words(count: usize) -> String {
 
 /// The function of that name.
 pub fn find(name: &str) -> Option<&'static Function> {
-    FUNCTIONS.iter().copied().find(|function| function.name() == name)
+    all().find(|function| function.name() == name)
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::scope::{Names, error, evaluate, unknown};
 use crate::address::Address;
-use crate::expression::functions::FUNCTIONS;
+use crate::expression::functions::all;
 use crate::expression::{LIMIT, REFUSED, UNKNOWN_FUNCTION, settle};
 use crate::value::{Secret, Value};
 
@@ -343,7 +343,7 @@ proptest! {
             let names: Vec<String> = (0..values.len()).map(|at| format!("v{at}")).collect();
             Names::of(names.iter().map(String::as_str).zip(values.iter().map(of)))
         };
-        for function in FUNCTIONS {
+        for function in all() {
             let least = function.least();
             for count in least..=function.most().unwrap_or(least + 2).min(values.len()) {
                 let text = call(function.name(), count, spread && function.spreads());
