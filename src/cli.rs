@@ -102,6 +102,11 @@ pub enum Command {
     /// The private AWS of --local.
     #[command(subcommand)]
     Local(commands::local::Command),
+    /// Tell of a type, a property, a section, a function or the code of a finding.
+    Explain(commands::explain::Arguments),
+    /// Write the reference pages of the repository.
+    #[command(hide = true)]
+    Docs(commands::docs::Arguments),
     /// Print a script that completes commands in a shell.
     Completions(commands::completions::Arguments),
 }

@@ -81,6 +81,12 @@ impl Error {
         move |fault| Self::Fault { doing, fault }
     }
 
+    /// A file operation that failed.
+    pub fn io(doing: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.display().to_string();
+        move |source| Self::Io { doing, path, source }
+    }
+
     /// The error as diagnostics, causes and next steps included.
     pub fn into_diagnostics(self) -> Diagnostics {
         let one = |code: &'static str, message: String, help: Option<String>| {

@@ -10,6 +10,7 @@ pub mod deployment;
 pub mod driver;
 pub mod env_file;
 pub mod error;
+pub mod explain;
 pub mod folder;
 pub mod local;
 mod patience;

@@ -88,6 +88,9 @@ pub struct Descriptor {
     pub stateful: bool,
     /// The property that names the resource this one is a child of: it follows the parent's replacement.
     pub parent: Option<&'static str>,
+    /// Blocks that show how the type is written, as part of a stack file, for its documentation: the first as it usually
+    /// is, and in one or the other each property once.
+    pub example: &'static str,
     /// The IAM actions of each verb, for least privilege.
     pub actions: Actions,
 }

@@ -3,7 +3,9 @@
 pub mod apply;
 pub mod completions;
 pub mod destroy;
+pub mod docs;
 pub mod env;
+pub mod explain;
 pub mod fmt;
 pub mod init;
 pub mod local;

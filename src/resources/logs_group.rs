@@ -140,6 +140,7 @@ static DESCRIPTOR: Descriptor = Descriptor {
     global: false,
     stateful: true,
     parent: None,
+    example: include_str!("logs_group/example.toml"),
     actions: Actions {
         read: &["logs:DescribeLogGroups", "logs:ListTagsForResource"],
         // AWS asks for the right to tag when a group is made with tags.

@@ -11,6 +11,7 @@ use s3stack_engine::state::{Instance, State};
 use s3stack_engine::value::{Map, Secret, Value};
 use serde_json::json;
 
+use super::explain::render_page;
 use super::plan::{PlanOptions, places, reasons, render_plan};
 use super::printer::{Answer, Format, Settings, Ui, Verbosity};
 use super::progress::Progress;
@@ -21,6 +22,7 @@ use super::{json, values};
 use crate::aws::Observer;
 use crate::cli::{Cli, Command};
 use crate::deployment::{Deployment, Planned};
+use crate::explain::Page;
 use crate::project::Project;
 
 impl Settings {
@@ -85,6 +87,14 @@ impl Ui {
         match self.format() {
             Format::Events => self.event(&json::valid(name, resources)),
             _ => self.note(&format!("{name} is valid: {}", count(resources, "resource", "resources"))),
+        }
+    }
+
+    /// An explanation.
+    pub fn page(&self, page: &Page) {
+        match self.format() {
+            Format::Events => self.event(&json::page(page)),
+            _ => self.data(&render_page(page, &self.data_layout())),
         }
     }
 

@@ -18,13 +18,14 @@ use super::summary::Effort;
 use super::values::is_secret;
 use crate::aws::CallEvent;
 use crate::error::next_step;
+use crate::explain::{Entry, Fact, Page};
 
 /// The version of the stream. It grows by one when a field goes or changes its meaning; fields and types of event may
 /// come without that.
 pub const VERSION: u32 = 1;
 
 /// The types of event, as `docs/json.md` describes them.
-pub const TYPES: [&str; 25] = [
+pub const TYPES: [&str; 26] = [
     "message",
     "diagnostic",
     "diagnostic.end",
@@ -50,6 +51,7 @@ pub const TYPES: [&str; 25] = [
     "apply.recovered",
     "apply.stopping",
     "apply.end",
+    "explain",
 ];
 
 /// Marks what plain JSON has no word for, as state does.
@@ -147,6 +149,23 @@ pub fn diagnostics(diagnostics: &Diagnostics) -> Vec<Json> {
 /// The files of a stack are in order.
 pub fn valid(stack: &str, resources: usize) -> Json {
     event("valid", json!({"stack": stack, "resources": resources}))
+}
+
+/// An explanation.
+pub fn page(page: &Page) -> Json {
+    let facts = |facts: &[Fact]| -> Json { facts.iter().map(|fact| (fact.key.to_owned(), json!(fact.text))).collect() };
+    let entry = |entry: &Entry| json!({"name": entry.name, "text": entry.text, "facts": facts(&entry.facts)});
+    let parts = page.parts.iter().map(|part| {
+        let entries: Json = part.entries.iter().map(entry).collect();
+        json!({"key": part.key, "heading": part.heading, "entries": entries})
+    });
+    event(
+        "explain",
+        json!({
+            "topic": page.topic, "name": page.name, "text": page.text, "facts": facts(&page.facts),
+            "parts": parts.collect::<Json>(), "example": page.example, "next": page.next,
+        }),
+    )
 }
 
 /// A plan: its beginning, each change that is one, what is left over or not planned, its end.

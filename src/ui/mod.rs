@@ -5,7 +5,9 @@
 
 mod commands;
 pub mod diagnostic;
+mod explain;
 pub mod json;
+mod markdown;
 pub mod plan;
 mod policy;
 pub mod printer;
@@ -16,6 +18,8 @@ pub mod summary;
 pub mod text;
 pub mod values;
 
+pub use explain::render_page;
+pub use markdown::render_document;
 pub use plan::{PlanOptions, render_plan};
 pub use printer::{Answer, ColourChoice, Format, Settings, Ui, Verbosity, Working};
 pub use progress::Progress;

@@ -8,6 +8,7 @@ mod backend;
 mod codes;
 mod commands;
 mod local;
+mod reference;
 mod saved;
 mod stacks;
 mod wrong;

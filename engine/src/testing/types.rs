@@ -47,6 +47,7 @@ const fn descriptor(name: &'static str, physical_id: &'static str, identity: Ide
         global: false,
         stateful: false,
         parent: None,
+        example: "",
         actions: NO_ACTIONS,
     }
 }

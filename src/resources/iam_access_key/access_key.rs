@@ -37,6 +37,7 @@ static DESCRIPTOR: Descriptor = Descriptor {
     global: true,
     stateful: false,
     parent: Some("user"),
+    example: include_str!("example.toml"),
     actions: Actions {
         read: &["iam:ListAccessKeys", "iam:GetAccessKeyLastUsed"],
         create: &[

@@ -31,6 +31,7 @@ static DESCRIPTOR: Descriptor = Descriptor {
     global: true,
     stateful: false,
     parent: None,
+    example: include_str!("example.toml"),
     actions: Actions {
         read: &[
             "iam:GetAccountAuthorizationDetails",

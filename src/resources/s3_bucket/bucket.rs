@@ -39,6 +39,7 @@ static DESCRIPTOR: Descriptor = Descriptor {
     global: false,
     stateful: true,
     parent: None,
+    example: include_str!("example.toml"),
     actions: Actions {
         read: &[
             "s3:ListAllMyBuckets",

@@ -29,6 +29,7 @@ static DESCRIPTOR: Descriptor = Descriptor {
     global: false,
     stateful: false,
     parent: Some("bucket"),
+    example: include_str!("example.toml"),
     actions: Actions {
         // Who may not list is answered 403 about an object that is not there, as if it were hidden.
         read: &["s3:GetObject", "s3:GetObjectTagging", "s3:ListBucket"],
