@@ -104,6 +104,8 @@ pub enum Command {
     Local(commands::local::Command),
     /// Tell of a type, a property, a section, a function or the code of a finding.
     Explain(commands::explain::Arguments),
+    /// Print the JSON Schema of stack files, for editors.
+    Schema(commands::schema::Arguments),
     /// Write the reference pages of the repository.
     #[command(hide = true)]
     Docs(commands::docs::Arguments),

@@ -11,6 +11,7 @@ pub mod init;
 pub mod local;
 pub mod output;
 pub mod plan;
+pub mod schema;
 pub mod state;
 pub mod unlock;
 pub mod validate;

@@ -36,6 +36,7 @@ impl Settings {
                 | Command::State(_)
                 | Command::Local(_)
                 | Command::Completions(_)
+                | Command::Schema(_)
                 | Command::Unlock(_)
         );
         Self {

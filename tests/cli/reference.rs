@@ -1,9 +1,10 @@
-//! `explain`, and the reference pages that are written for the repository out of the same.
+//! `explain`, and what is written for the repository out of the same: the reference pages and the schema for editors.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
+use s3stack::commands::schema;
 use s3stack::explain::reference::documents;
 use s3stack::resources::TYPES;
 use s3stack::ui::render_document;
@@ -281,6 +282,14 @@ fn the_reference_pages_are_those_of_the_types_there_are() {
     let (code, text) = s3stack(&["docs", "made/here"], folder.path());
     assert_eq!(code, Some(0), "{text}");
     assert!(folder.path().join("made/here/types/s3.bucket.md").is_file());
+}
+
+#[test]
+fn the_schema_is_that_of_the_types_there_are() {
+    let path = root().join("schema/stack.schema.json");
+    let renew = "run `cargo run -- schema --output schema/stack.schema.json`";
+    let committed = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{error}: {renew}"));
+    assert!(committed == schema::text(), "{} is stale: {renew}", path.display());
 }
 
 #[test]

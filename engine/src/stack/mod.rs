@@ -33,6 +33,7 @@
 
 mod blocks;
 mod draft;
+mod editor;
 mod evaluate;
 pub mod fields;
 mod load;
@@ -53,6 +54,7 @@ pub mod variables;
 #[cfg(test)]
 mod tests;
 
+pub use editor::editor_schema;
 pub use evaluate::{ScopeAt, evaluate, evaluate_at, evaluate_table};
 pub use load::{Types, load, syntax_of};
 pub use model::*;

@@ -1,6 +1,7 @@
 //! Tests of the stack file as a whole, with types of their own.
 
 mod bounds;
+mod editor;
 mod generated;
 mod toml_agrees;
 mod values;
