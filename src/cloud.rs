@@ -1,7 +1,6 @@
 //! The way from the engine's words to providers: which account and region a resource is in, and who answers for its type.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -14,6 +13,7 @@ use s3stack_engine::state::State;
 use tokio::sync::Mutex;
 
 use crate::aws::{Clients, Session, Target};
+use crate::folder::Folder;
 use crate::resources::{self, Context, Depth, Provider, Sweeps};
 
 /// Everything a provider needs that is the same for all resources of a run.
@@ -26,7 +26,7 @@ pub struct Cloud {
     /// The state's lineage.
     pub lineage: String,
     /// The stack folder.
-    pub folder: PathBuf,
+    pub files: Arc<Folder>,
     /// Each resource in state that waits for the one at an address: what may be detached from it before it goes.
     pub dependents: Arc<BTreeMap<Address, Vec<(String, String)>>>,
     /// Bulk answers by region, for one refresh.
@@ -35,13 +35,13 @@ pub struct Cloud {
 
 impl Cloud {
     /// A cloud with no bulk answers yet.
-    pub fn new(clients: Clients, facts: Facts, lineage: String, folder: PathBuf) -> Self {
-        Self { clients, facts, lineage, folder, dependents: Arc::default(), sweeps: Arc::default() }
+    pub fn new(clients: Clients, facts: Facts, lineage: String, files: Arc<Folder>) -> Self {
+        Self { clients, facts, lineage, files, dependents: Arc::default(), sweeps: Arc::default() }
     }
 
     /// The same cloud, with other clients and no bulk answers.
     pub fn through(&self, clients: Clients) -> Self {
-        Self::new(clients, self.facts.clone(), self.lineage.clone(), self.folder.clone())
+        Self::new(clients, self.facts.clone(), self.lineage.clone(), self.files.clone())
     }
 
     /// The same cloud, knowing who depends on whom by a state.
@@ -72,7 +72,7 @@ impl Cloud {
         } else {
             Facts { region: region.to_owned(), ..self.facts.clone() }
         };
-        Ok(Context { session, facts, lineage: self.lineage.clone(), folder: self.folder.clone(), sweeps })
+        Ok(Context { session, facts, lineage: self.lineage.clone(), files: self.files.clone(), sweeps })
     }
 
     /// Reads many resources; everything is in flight together.

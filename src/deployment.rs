@@ -75,7 +75,7 @@ pub struct Deployment {
     pub state: State,
     /// What the next write of the state is bound to.
     pub condition: Condition,
-    files: Folder,
+    files: Arc<Folder>,
     local: bool,
     reading: Reading,
     notice: Option<Notice>,
@@ -187,8 +187,8 @@ impl Deployment {
                 "mend the files and try again; nothing was changed",
             ));
         }
-        let files = Folder::new(&project.folder);
-        let cloud = Cloud::new(clients, facts, state.lineage.clone(), project.folder.clone());
+        let files = Arc::new(project.files());
+        let cloud = Cloud::new(clients, facts, state.lineage.clone(), files.clone());
         let notice = reach.notice.clone();
         Ok(Self { project, cloud, store, state, condition, files, local, reading, notice })
     }
@@ -312,7 +312,7 @@ impl Deployment {
             facts: self.cloud.facts.clone(),
             tags: self.project.settings.tags.clone(),
             registry: &Types,
-            files: &self.files,
+            files: self.files.as_ref(),
             state,
             forget,
         };

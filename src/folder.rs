@@ -1,6 +1,7 @@
-//! The stack folder: the files that a stack file may name, and no others.
+//! The stack folder: the files that a stack file may name, and no others. Those of modules that stand beside it belong to
+//! it too.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
@@ -15,6 +16,8 @@ const MAX_FILES: usize = 10_000;
 /// A folder whose files a stack may use. Each file is read once.
 pub struct Folder {
     root: PathBuf,
+    /// The folders of modules, relative to the root.
+    modules: BTreeSet<String>,
     read: Answers<Arc<FileContent>>,
     there: Answers<bool>,
     listed: Answers<Arc<Vec<String>>>,
@@ -31,7 +34,34 @@ fn once<T: Clone>(answers: &Answers<T>, path: &str, find: impl FnOnce() -> Resul
 impl Folder {
     /// The folder at `root`; nothing is read yet.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), read: Mutex::default(), there: Mutex::default(), listed: Mutex::default() }
+        Self::with_modules(root, BTreeSet::new())
+    }
+
+    /// The folder at `root`, with modules in and beside it, whose folders are relative to it.
+    pub fn with_modules(root: impl Into<PathBuf>, modules: BTreeSet<String>) -> Self {
+        let root = root.into();
+        Self { root, modules, read: Mutex::default(), there: Mutex::default(), listed: Mutex::default() }
+    }
+
+    /// Where it is.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder that a path is to stay in, and the rest of the path: for what is in a module beside the stack folder it
+    /// is the module's.
+    fn home<'p>(&self, path: &'p str) -> (PathBuf, &'p str) {
+        let beside = self.modules.iter().filter(|module| module.starts_with(".."));
+        let within = |module: &String| match path.strip_prefix(module.as_str())? {
+            "" => Some("."),
+            rest => rest.strip_prefix('/'),
+        };
+        // The longest of them is the nearest.
+        let found = beside.filter_map(|module| Some((module, within(module)?))).max_by_key(|(module, _)| module.len());
+        match found {
+            Some((module, rest)) => (self.root.join(module), rest),
+            None => (self.root.clone(), path),
+        }
     }
 
     /// Where a path in the stack file leads, if that is inside the folder: symbolic links are followed first.
@@ -41,12 +71,13 @@ impl Folder {
 
     /// The same, with the error of looking there apart: that nothing is there may be an answer.
     fn lookup(&self, path: &str) -> Result<io::Result<PathBuf>, String> {
-        let relative = Path::new(path);
+        let (root, rest) = self.home(path);
+        let relative = Path::new(rest);
         let climbs = relative.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir));
         if path.is_empty() || climbs {
             return Err(format!("`{path}` must be a path inside the stack folder, without `..`"));
         }
-        let root = self.root.canonicalize().map_err(|error| unreadable(&self.root, &error))?;
+        let root = root.canonicalize().map_err(|error| unreadable(&root, &error))?;
         match root.join(relative).canonicalize() {
             Ok(full) if !full.starts_with(&root) => {
                 Err(format!("`{path}` leads out of the stack folder by a symbolic link"))
@@ -199,6 +230,27 @@ mod tests {
         std::os::unix::fs::symlink(outside.path().join("secret"), inside.path().join("link")).unwrap();
         let folder = Folder::new(inside.path());
         for path in ["../secret", "/etc/hostname", "a/../../b", "link", ""] {
+            assert!(folder.content(path).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_module_beside_the_stack_folder_has_its_own_files_and_no_others() {
+        let root = tempfile::tempdir().unwrap();
+        for path in ["stack", "shared/core"] {
+            fs::create_dir_all(root.path().join(path)).unwrap();
+        }
+        for path in ["shared/secret", "shared/core/data", "stack/data"] {
+            fs::write(root.path().join(path), path).unwrap();
+        }
+        std::os::unix::fs::symlink("../secret", root.path().join("shared/core/link")).unwrap();
+        let modules = BTreeSet::from(["../shared/core".to_owned(), "inside".to_owned()]);
+        let folder = Folder::with_modules(root.path().join("stack"), modules);
+        let text = |path: &str| folder.content(path).map(|content| content.text().unwrap_or_default().to_owned());
+        assert_eq!(text("../shared/core/data").unwrap(), "shared/core/data");
+        assert_eq!(text("data").unwrap(), "stack/data");
+        assert_eq!(*folder.list("../shared/core").unwrap(), ["../shared/core/data"]);
+        for path in ["../shared/secret", "../shared/core/../secret", "../shared/core/link", "../shared/corex"] {
             assert!(folder.content(path).is_err(), "{path}");
         }
     }

@@ -2,12 +2,10 @@
 //! with them.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use s3stack_engine::diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile, Span};
+use s3stack_engine::diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile};
 use s3stack_engine::expression::Budget;
 use s3stack_engine::graph::{self, Graph};
 use s3stack_engine::resource::Facts;
@@ -22,9 +20,12 @@ use crate::folder::Folder;
 use crate::resources::Types;
 
 mod damaged;
+mod sources;
 pub mod whereabouts;
 
 pub use damaged::{open_for_destroy, told};
+use sources::{ModuleFolders, optional, source_files};
+pub use sources::{shown, source_file};
 
 /// What the user chose on the command line.
 #[derive(Debug, Clone, Default)]
@@ -149,7 +150,7 @@ impl Read {
 
 fn read(choices: &Choices, folder: PathBuf, files: &[Arc<SourceFile>]) -> Result<Read, Error> {
     let environment = choices.environment.clone().unwrap_or_else(|| "default".into());
-    let (stack, mut problems) = load(files, &Types);
+    let (stack, mut problems) = load(files, &Types, &ModuleFolders::new(&folder));
     let given = Given {
         own_file: optional(&folder.join("stack.vars.toml"))?,
         files: choices.variable_files.iter().map(|path| source_file(path)).collect::<Result<_, _>>()?,
@@ -182,6 +183,11 @@ fn read(choices: &Choices, folder: PathBuf, files: &[Arc<SourceFile>]) -> Result
 const SOME_ACCOUNT: &str = "000000000000";
 
 impl Project {
+    /// The stack folder, with the modules in and beside it.
+    pub fn files(&self) -> Folder {
+        Folder::with_modules(&self.folder, self.stack.folders())
+    }
+
     /// The stack evaluated as far as that can be done without AWS.
     pub fn rehearse(&self) -> (Graph, Diagnostics) {
         self.evaluate(&self.settings, graph::build)
@@ -214,111 +220,11 @@ impl Project {
             },
             tags: settings.tags.clone(),
             registry: &Types,
-            files: &Folder::new(&self.folder),
+            files: &self.files(),
             state: &State::new(String::new(), settings.name.clone(), self.environment.clone()),
             forget: &BTreeSet::new(),
         })
     }
-}
-
-/// The folder of a stack and its files, `stack.toml` first and the others sorted.
-fn source_files(path: &Path) -> Result<(PathBuf, Vec<Arc<SourceFile>>), Error> {
-    let found = fs::metadata(path).map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => Error::refused(
-            "S3S-L2",
-            format!("there is nothing at {}", path.display()),
-            "name the folder of a stack, or make a new one with `s3stack init`",
-        ),
-        _ => unreadable(path, source),
-    })?;
-    let (folder, main) = if found.is_dir() {
-        (path.to_path_buf(), path.join("stack.toml"))
-    } else {
-        let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        (folder.to_path_buf(), path.to_path_buf())
-    };
-    if !main.is_file() {
-        return Err(Error::refused(
-            "S3S-L2",
-            format!("there is no stack in {}", folder.display()),
-            "a stack is a folder with a stack.toml: name its path, or make a new one with `s3stack init`",
-        ));
-    }
-    let mut files = vec![source_file(&main)?];
-    let mut others: Vec<PathBuf> = fs::read_dir(&folder)
-        .map_err(|source| unreadable(&folder, source))?
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(".stack.toml")))
-        .filter(|path| *path != main)
-        .collect();
-    others.sort();
-    for path in others {
-        files.push(source_file(&path)?);
-    }
-    Ok((folder, files))
-}
-
-/// A file of the user's.
-///
-/// # Errors
-/// If it cannot be read, is larger than the language allows, or is not UTF-8.
-pub fn source_file(path: &Path) -> Result<Arc<SourceFile>, Error> {
-    let name = shown(path);
-    let limit = s3stack_engine::stack::MAX_BYTES as u64;
-    let found = fs::metadata(path).map_err(|source| unreadable(path, source))?;
-    if !found.is_file() {
-        // A pipe would be waited for, a device read without end.
-        return Err(Error::refused("S3S-L2", format!("{name} is not a file"), "name a file of TOML"));
-    }
-    let size = found.len();
-    if size > limit {
-        return Err(Error::refused(
-            "S3S-P2",
-            format!("{name} has {size} bytes, and may have {limit}"),
-            "split it into several files",
-        ));
-    }
-    let bytes = fs::read(path).map_err(|source| unreadable(path, source))?;
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(Arc::new(SourceFile { name, text })),
-        Err(error) => Err(Error::Diagnostics(Diagnostics(vec![not_unicode(name, error.as_bytes())]))),
-    }
-}
-
-/// Says where a file stops being Unicode.
-fn not_unicode(name: String, bytes: &[u8]) -> Diagnostic {
-    let valid = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-    let start = valid.len();
-    // What is shown is the file as far as it can be read, with one sign for the byte that cannot.
-    let rest = bytes.get(start..).unwrap_or_default();
-    let line = String::from_utf8_lossy(rest.split(|byte| *byte == b'\n').next().unwrap_or_default());
-    let file = Arc::new(SourceFile { name: name.clone(), text: format!("{valid}{line}") });
-    let help = match bytes {
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it seems to be UTF-16: save it as UTF-8",
-        _ => "save the file as UTF-8",
-    };
-    Diagnostic::error("S3S-P1", format!("{name} is not UTF-8: this byte is no character"))
-        .at(Span { file, start, end: start + '\u{fffd}'.len_utf8() })
-        .help(help)
-}
-
-/// A path as the user would write it.
-pub fn shown(path: &Path) -> String {
-    match path.strip_prefix(".") {
-        Ok(rest) if !rest.as_os_str().is_empty() => rest.display().to_string(),
-        _ => path.display().to_string(),
-    }
-}
-
-fn optional(path: &Path) -> Result<Option<Arc<SourceFile>>, Error> {
-    match source_file(path) {
-        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
-        result => result.map(Some),
-    }
-}
-
-fn unreadable(path: &Path, source: io::Error) -> Error {
-    Error::Io { doing: "reading", path: shown(path), source }
 }
 
 struct Reader<'a> {
@@ -422,159 +328,4 @@ fn check_version(wanted: &str, node: Option<&Node>, diagnostics: &mut Diagnostic
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What is said of a stack file, one line each: code, place and message.
-    fn said(text: impl AsRef<[u8]>) -> Vec<String> {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("stack.toml"), text).unwrap();
-        let found = match open(&Choices { path: folder.path().to_owned(), ..Choices::default() }) {
-            Ok(project) => project.rehearse().1,
-            Err(error) => error.into_diagnostics(),
-        };
-        assert!(found.0.iter().all(|one| one.help.is_some()), "a next step is missing: {found:?}");
-        let mut lines: Vec<String> = found
-            .0
-            .iter()
-            .map(|one| {
-                let place = one.span.as_ref().map(Span::line_column);
-                let (line, column) = place.unwrap_or_default();
-                format!("{} {line}:{column} {}", one.code, one.message)
-            })
-            .collect();
-        lines.sort();
-        lines
-    }
-
-    const HEAD: &str = "[stack]\nname = \"x\"\nregion = \"us-east-1\"\n";
-
-    #[test]
-    fn values_keys_names_and_expressions_are_told_at_once() {
-        let text = format!(
-            "{HEAD}[s3.bucket.a]\nversioning = yes\ntags = {{ A = nan, B = \"${{1/0}}\" }}\nversionin = true\n\
-             [s3.bucket.b]\ntags.A = \"${{1/0}}\"\n[s3.bucket.c]\nname = \"a..b\"\n[s3.bucket.d]\nname = \"${{var.x}}\"\n"
-        );
-        assert_eq!(
-            said(text),
-            [
-                "S3S-E04 6:26 division by zero",
-                "S3S-E04 9:13 division by zero",
-                "S3S-N4 11:8 the bucket name a..b has two dots side by side",
-                "S3S-P1 5:14 `yes` is no value",
-                "S3S-P4 6:14 NaN, infinity and numbers beyond 64-bit floats are refused",
-                "S3S-R2 13:11 there is no variable `x`",
-                "S3S-W1 7:1 there is no property `versionin` here",
-            ]
-        );
-    }
-
-    #[test]
-    fn what_follows_from_a_mistake_is_not_told() {
-        let missing = ["S3S-W11 5:1 the variable `x` has no value"];
-        for block in [
-            "[s3.bucket.a]\nname = \"${var.x}\"\n",
-            "[s3.bucket.a]\nwhen = \"${var.x == 1}\"\nprotect = \"${var.x}\"\n",
-            "[iam.role.r]\ntrust = \"ec2.amazonaws.com\"\ngrants = [{ to = \"${var.x}\", access = \"read\" }]\n",
-            "[iam.policy.p]\nstatements.A = { actions = \"${var.x}\", resources = \"*\" }\n",
-            "[output]\na = \"${var.x}\"\n",
-        ] {
-            assert_eq!(said(format!("{HEAD}[var]\nx = {{ type = \"any\" }}\n{block}")), missing, "{block}");
-        }
-        // A wrong type is not looked at any further.
-        let text = format!("{HEAD}[s3.bucket.a]\nname = \"${{1}}\"\n");
-        assert_eq!(said(text), ["S3S-W2 5:8 expected a string, found a number"]);
-        let text = format!("{HEAD}[s3.bucket.a]\nwhen = \"${{1/0}}\"\n");
-        assert_eq!(said(text), ["S3S-E04 5:11 division by zero"]);
-    }
-
-    #[test]
-    fn a_setting_that_is_wrong_is_told_once() {
-        let text = "[stack]\nname = 1\nregion = \"${aws.region}\"\nrequires = \"banana\"\ntags = 3\n[backend.s3]\nbucket = 1\n";
-        assert_eq!(
-            said(text),
-            [
-                "S3S-R5 3:13 `aws` cannot be named in [stack]",
-                "S3S-W2 2:8 expected a string, found a number",
-                "S3S-W2 5:8 expected a table of strings, found a number",
-                "S3S-W2 7:10 expected a string, found a number",
-                "S3S-W8 4:12 \"banana\" does not match ^[<>=^~*0-9]",
-            ]
-        );
-    }
-
-    #[test]
-    fn a_byte_that_is_no_character_has_a_place() {
-        let text = b"[stack]\nname = \"wr\xe9ng\" # \xff\n";
-        let places = said(text);
-        assert_eq!(places.len(), 1, "{places:?}");
-        assert!(
-            places[0].starts_with("S3S-P1 2:11 ") && places[0].ends_with("this byte is no character"),
-            "{places:?}"
-        );
-        assert_eq!(
-            not_unicode("x".into(), &[0xff, 0xfe, b'[', 0]).help.unwrap(),
-            "it seems to be UTF-16: save it as UTF-8"
-        );
-    }
-
-    #[test]
-    fn a_pipe_is_not_waited_for() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("stack.vars.toml");
-        fs::write(folder.path().join("stack.toml"), HEAD).unwrap();
-        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-        assert!(open(&Choices { path: folder.path().to_owned(), ..Choices::default() }).is_err());
-        assert!(Folder::new(folder.path()).resolve("stack.vars.toml").is_ok());
-        let content = s3stack_engine::file::Files::content(&Folder::new(folder.path()), "stack.vars.toml");
-        assert_eq!(content.unwrap_err(), "`stack.vars.toml` is neither a file nor a folder");
-        let content = s3stack_engine::file::Files::content(&Folder::new(folder.path()), ".");
-        assert!(content.unwrap_err().contains("neither a file nor a folder"));
-    }
-
-    #[test]
-    fn files_of_the_folder_are_read_in_variables_settings_and_blocks() {
-        let folder = tempfile::tempdir().unwrap();
-        for (name, text) in [
-            ("team.txt", "ops\n"),
-            ("tags.yaml", "team: ${team}\nbucket: ${bucket.name}\n"),
-            ("wrong.yaml", "team: ops\nx: ${bucket.nam}\n"),
-            (
-                "stack.toml",
-                r#"
-[stack]
-name = "x"
-tags = { owner = '${chomp(file("team.txt"))}' }
-
-[var]
-team = '${chomp(file("team.txt"))}'
-
-[s3.bucket.a]
-name = "a-${var.team}-bucket"
-tags = '${yamldecode(templatefile("tags.yaml", { team = var.team, bucket = s3.bucket.a }))}'
-
-[s3.bucket.b]
-tags = '${yamldecode(templatefile("wrong.yaml", { bucket = s3.bucket.a }))}'
-
-[output]
-pages = '${glob("*.yaml")}'
-"#,
-            ),
-        ] {
-            fs::write(folder.path().join(name), text).unwrap();
-        }
-        let project = open(&Choices { path: folder.path().to_owned(), ..Choices::default() }).unwrap();
-        assert_eq!(project.settings.tags["owner"], Value::from("ops"));
-        assert_eq!(project.variables.value("team"), Some(&Value::from("ops")));
-        let (graph, found) = project.rehearse();
-        let told: Vec<String> = found.0.iter().map(ToString::to_string).collect();
-        assert_eq!(
-            told,
-            ["error[S3S-R1]: s3.bucket has no attribute `nam` at wrong.yaml:2:12 in s3.bucket.b; did you mean `name`?"]
-        );
-        assert_eq!(found.0[0].labels[0].span.line_column(), (14, 22));
-        let tags = graph.nodes.values().next().unwrap().resource.property("tags");
-        assert_eq!(tags.get("bucket"), &Value::from("a-ops-bucket"));
-        assert_eq!(graph.outputs["pages"], Value::strings(["tags.yaml", "wrong.yaml"]));
-    }
-}
+mod tests;

@@ -48,6 +48,19 @@ pub struct ModuleStep {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ModulePath(pub Vec<ModuleStep>);
 
+impl ModulePath {
+    /// The path of a module inside this one.
+    pub fn join(&self, inner: &ModulePath) -> ModulePath {
+        ModulePath(self.0.iter().chain(&inner.0).cloned().collect())
+    }
+
+    /// The path of a block's instance inside this one.
+    pub fn step(&self, name: &str, key: Option<&str>) -> ModulePath {
+        let step = ModuleStep { name: name.to_owned(), key: key.map(str::to_owned) };
+        ModulePath(self.0.iter().cloned().chain([step]).collect())
+    }
+}
+
 /// The address of one resource: `s3.bucket.data`, `module.core.logs.group.this["lambda"]`,
 /// `events.rule.on_upload/permission.process`.
 ///
@@ -90,6 +103,28 @@ impl Address {
     /// The block's address without instance key and companion.
     pub fn block(&self) -> Address {
         Self::new(Parts { key: None, companion: None, ..Parts::clone(self) })
+    }
+
+    /// The block as its file says it: the keys of the modules' instances are left out too.
+    pub fn written(&self) -> Address {
+        let module = self.module.0.iter().map(|step| ModuleStep { key: None, ..step.clone() }).collect();
+        Self::new(Parts { module: ModulePath(module), key: None, companion: None, ..Parts::clone(self) })
+    }
+
+    /// The address seen from inside its module.
+    pub fn inside(&self) -> Address {
+        match self.module.0.is_empty() {
+            true => self.clone(),
+            false => Self::new(Parts { module: ModulePath::default(), ..Parts::clone(self) }),
+        }
+    }
+
+    /// What stands at this address inside a module, seen from outside of it.
+    pub fn within(&self, module: &ModulePath) -> Address {
+        match module.0.is_empty() {
+            true => self.clone(),
+            false => Self::new(Parts { module: module.join(&self.module), ..Parts::clone(self) }),
+        }
     }
 
     /// The address of the resource that implies this one; itself when it is no companion.
@@ -160,6 +195,35 @@ impl fmt::Display for Address {
     }
 }
 
+/// A resource, or all of a module: `s3.bucket.data`, `module.core`, `module.core["eu"]`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Target {
+    /// A resource, or all instances of a block.
+    Resource(Address),
+    /// Everything in a module.
+    Module(ModulePath),
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Resource(address) => write!(f, "{address}"),
+            Self::Module(path) => f.write_str(path.to_string().trim_end_matches('.')),
+        }
+    }
+}
+
+impl FromStr for Target {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match parse_module(text) {
+            Some(path) => Ok(Self::Module(path)),
+            None => text.parse().map(Self::Resource),
+        }
+    }
+}
+
 /// Why a text is no address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -219,15 +283,36 @@ impl<'a> Cursor<'a> {
     }
 }
 
+impl Cursor<'_> {
+    /// What follows `module`: `.core["eu"]`.
+    fn module_step(&mut self) -> Option<ModuleStep> {
+        self.eat('.').then_some(())?;
+        Some(ModuleStep { name: self.identifier()?.to_owned(), key: self.key()? })
+    }
+}
+
+/// Reads `module.core["eu"].module.inner`.
+fn parse_module(text: &str) -> Option<ModulePath> {
+    let mut cursor = Cursor(text);
+    let mut steps = Vec::new();
+    loop {
+        if cursor.identifier()? != "module" {
+            return None;
+        }
+        steps.push(cursor.module_step()?);
+        if cursor.0.is_empty() {
+            return Some(ModulePath(steps));
+        }
+        cursor.eat('.').then_some(())?;
+    }
+}
+
 fn parse(text: &str) -> Option<Address> {
     let mut cursor = Cursor(text);
     let mut module = Vec::new();
     let mut service = cursor.identifier()?;
     while service == "module" {
-        cursor.eat('.').then_some(())?;
-        let name = cursor.identifier()?.to_owned();
-        let key = cursor.key()?;
-        module.push(ModuleStep { name, key });
+        module.push(cursor.module_step()?);
         cursor.eat('.').then_some(())?;
         service = cursor.identifier()?;
     }
@@ -351,6 +436,25 @@ mod tests {
             let address: Address = text.parse().unwrap();
             assert_eq!(address.to_string(), text);
         }
+    }
+
+    #[test]
+    fn a_target_is_a_resource_or_a_module() {
+        for text in ["s3.bucket.data", "module.core", "module.core[\"a.b\"].module.x", "module.core.s3.bucket.data"] {
+            assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
+        }
+        for text in ["module", "module.", "module.core.", "module.core.x", "module.core.s3.bucket", "core"] {
+            assert!(text.parse::<Target>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_seen_from_inside_and_outside_of_modules() {
+        let inside: Address = "module.b.s3.bucket.data[\"k\"]".parse().unwrap();
+        let outside = inside.within(&ModulePath::default().step("a", Some("eu")));
+        assert_eq!(outside.to_string(), "module.a[\"eu\"].module.b.s3.bucket.data[\"k\"]");
+        assert_eq!(outside.written().to_string(), "module.a.module.b.s3.bucket.data");
+        assert_eq!(outside.inside().to_string(), "s3.bucket.data[\"k\"]");
     }
 
     #[test]

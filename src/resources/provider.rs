@@ -1,7 +1,6 @@
 //! The side of a resource type that calls AWS.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -13,6 +12,7 @@ use s3stack_engine::value::{Map, Value};
 
 use super::sweep::Sweeps;
 use crate::aws::Session;
+use crate::folder::Folder;
 
 /// What every verb gets.
 #[derive(Clone)]
@@ -23,8 +23,8 @@ pub struct Context {
     pub facts: Facts,
     /// The state's lineage: the mark of ownership.
     pub lineage: String,
-    /// The folder that paths in the stack file are relative to.
-    pub folder: PathBuf,
+    /// The stack folder, which paths are relative to.
+    pub files: Arc<Folder>,
     /// Bulk answers of this refresh, shared by the types that one call answers for.
     pub sweeps: Arc<Sweeps>,
 }

@@ -9,7 +9,7 @@ use s3stack_engine::diagnostic::{Diagnostics, Severity, SourceFile};
 use s3stack_engine::file::{FileContent, Files};
 use s3stack_engine::graph::{Graph, Inputs, build};
 use s3stack_engine::resource::Facts;
-use s3stack_engine::stack::load;
+use s3stack_engine::stack::{NoModules, load};
 use s3stack_engine::state::State;
 use s3stack_engine::value::{Map, Value};
 
@@ -43,7 +43,7 @@ impl Files for InMemory {
 /// What a stack comes to in account 123456789012, with a file `x.json` of that content, and what is wrong with it.
 pub fn graph(text: &str, json: &str) -> (Graph, Diagnostics) {
     let source = SourceFile { name: "stack.toml".into(), text: format!("[stack]\nname = \"t\"\n\n{text}") };
-    let (stack, diagnostics) = load(&[Arc::new(source)], &Types);
+    let (stack, diagnostics) = load(&[Arc::new(source)], &Types, &NoModules);
     let Some(stack) = stack.filter(|_| !diagnostics.has_errors()) else {
         return (Graph::default(), diagnostics);
     };

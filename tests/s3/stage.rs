@@ -91,7 +91,7 @@ impl Stage {
             session,
             facts,
             lineage: LINEAGE.into(),
-            folder: temporary.path().to_owned(),
+            files: Arc::new(Folder::new(temporary.path())),
             sweeps: Arc::new(Sweeps::default()),
         };
         Self {
@@ -106,7 +106,7 @@ impl Stage {
 
     /// The stack's folder.
     pub fn folder(&self) -> &FilePath {
-        &self.context.folder
+        self.context.files.root()
     }
 
     /// The number of calls so far.
@@ -169,7 +169,7 @@ impl Stage {
 
     /// Forgets what the stack's files held.
     pub fn read_files_again(&mut self) {
-        self.folder = Folder::new(&self.context.folder);
+        self.folder = Folder::new(self.context.files.root());
     }
 
     pub fn question(&self, id: &str, managed: Map) -> Question {

@@ -159,14 +159,18 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    /// A splat. A list gives its elements, a map of resources (a block with `for_each`) its values; null is no element
-    /// and any other value is one.
+    /// A splat. A list gives its elements, a map of resources or of tables (a block or a module with `for_each`) its values;
+    /// null is no element and any other value is one. HCL has no such rule for maps, since there a block with `count` is
+    /// a list.
     fn each_element(&mut self, value: Value, after: &[Stepped]) -> Result<Value, Stop> {
         let (value, secret) = strip(value);
         let items = match value {
             Value::Null => Vec::new(),
             Value::List(list) => list,
-            Value::Map(map) if map.values().all(|value| matches!(value, Value::Reference(_))) => {
+            Value::Map(map)
+                if map.values().all(|value| matches!(value, Value::Reference(_)))
+                    || map.values().all(|value| matches!(value, Value::Map(_))) =>
+            {
                 map.into_values().collect()
             }
             Value::Unknown(_) => return Err(Stop::Unknown { secret }),

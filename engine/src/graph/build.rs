@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use super::evaluate::Evaluator;
 use super::instances::Declared;
 use super::model::{Graph, Node};
+use super::scope::Owner;
 use super::world::World;
 use super::{instances, names, order};
 use crate::address::{Address, Path};
@@ -41,7 +42,8 @@ pub struct Inputs<'a> {
 /// Evaluates the whole stack. The graph is complete only if there is no error.
 pub fn build(inputs: &Inputs<'_>) -> (Graph, Diagnostics) {
     let mut evaluator = Evaluator::new(inputs);
-    evaluator.declared = instances::all(&evaluator);
+    instances::declare(&mut evaluator);
+    moves(&evaluator);
     let resources = resources(&evaluator);
     let contributions = contributions(&evaluator, &resources);
     let world = World {
@@ -68,24 +70,51 @@ pub fn build(inputs: &Inputs<'_>) -> (Graph, Diagnostics) {
     }
     let outputs = outputs(&evaluator);
     let more = evaluator.more.get();
-    let mut diagnostics = evaluator.diagnostics.into_inner();
+    let mut diagnostics = evaluator.diagnostics.take();
     names::unique(&nodes, inputs.registry, &mut diagnostics);
     names::claimed_once(&nodes, inputs.registry, &mut diagnostics);
     order::cycles(&nodes, &mut diagnostics);
     diagnostics.limit(MAX_DIAGNOSTICS, more);
-    name_owners(inputs.stack, &mut diagnostics);
+    // Each file once, wherever it is used first.
+    let mut seen: Vec<*const Stack> = Vec::new();
+    for frame in &evaluator.frames {
+        if !diagnostics.0.is_empty() && !seen.contains(&std::ptr::from_ref(frame.stack)) {
+            seen.push(frame.stack);
+            name_owners(frame.stack, &frame.path, &mut diagnostics);
+        }
+    }
     (Graph { nodes, outputs }, diagnostics)
 }
 
 /// What evaluation finds in a stack of which something is wrong already, so that all of it is told at once. What may
 /// only follow from that is left out: of a block that is wrong, just the errors of its expressions are told.
 pub fn further(inputs: &Inputs<'_>, told: &Diagnostics) -> Diagnostics {
-    let wrong: BTreeSet<&Address> = told.0.iter().filter_map(|diagnostic| diagnostic.address.as_ref()).collect();
+    // A module that is used twice is told about once, so it is the file that counts.
+    let block = |one: &Diagnostic| {
+        let file = one.span.as_ref().map(|span| span.file.name.clone());
+        Some((file, one.address.as_ref()?.block().inside()))
+    };
+    let wrong: BTreeSet<_> = told.0.iter().filter_map(block).collect();
     let (_, mut found) = build(inputs);
-    found.0.retain(|one| {
-        one.address.as_ref().is_none_or(|address| !wrong.contains(&address.block())) || one.code.starts_with("S3S-E")
-    });
+    found.0.retain(|one| block(one).is_none_or(|block| !wrong.contains(&block)) || one.code.starts_with("S3S-E"));
     found
+}
+
+/// Says where an earlier address is still in use, or would have become two resources.
+fn moves(evaluator: &Evaluator<'_>) {
+    let mut claimed: BTreeMap<Address, &Address> = BTreeMap::new();
+    for address in evaluator.declared.keys() {
+        for (from, span) in evaluator.earlier(address) {
+            let wrong = |message: String| Diagnostic::error("S3S-P8", message).at(span.clone()).on(address);
+            if evaluator.declared.contains_key(&from) {
+                let message = format!("{from} cannot be where this comes from: it is still in the stack");
+                evaluator.report(wrong(message).help("rename the block, or take `moved_from` out"));
+            } else if let Some(first) = claimed.insert(from.clone(), address) {
+                let message = format!("{from} cannot have become both {first} and this");
+                evaluator.report(wrong(message).help("leave it with the one that it became"));
+            }
+        }
+    }
 }
 
 fn resources(evaluator: &Evaluator<'_>) -> BTreeMap<Address, Resource> {
@@ -98,7 +127,7 @@ fn resources(evaluator: &Evaluator<'_>) -> BTreeMap<Address, Resource> {
         let mut raw: Map = names().map(|name| (name.clone(), evaluator.raw_of(address, name))).collect();
         // Keys that the schema does not know are reported by validation too, at their places.
         for (key, entry) in block.body.iter().filter(|(key, _)| !schema.properties.contains_key(*key)) {
-            raw.insert(key.clone(), evaluator.reserved(&entry.node, key, declared.each.as_ref()));
+            raw.insert(key.clone(), evaluator.reserved(&entry.node, key, declared.frame, declared.each.as_ref()));
         }
         raw.retain(|_, value| !value.is_null());
         for problem in validate(schema, &Value::Map(raw)) {
@@ -131,7 +160,8 @@ fn contributions(
     let mut all: BTreeMap<Address, Vec<Contribution>> = BTreeMap::new();
     for (address, resource) in resources {
         let Some(kind) = evaluator.kind(address) else { continue };
-        for contribution in kind.contributions(resource, &world) {
+        let files = evaluator.files_of(address);
+        for contribution in kind.contributions(resource, &World { files: &files, ..world }) {
             all.entry(contribution.to.clone()).or_default().push(contribution);
         }
     }
@@ -147,6 +177,8 @@ fn node(
     misfits: &BTreeSet<Address>,
 ) -> Node {
     let (address, block) = (&resource.address, declared.block);
+    let files = evaluator.files_of(address);
+    let world = &World { files: &files, ..*world };
     let descriptor = kind.descriptor();
     let schema = kind.schema();
     let report = |problems: Vec<Problem>| {
@@ -172,23 +204,8 @@ fn node(
             waits_for.insert(other, path);
         }
     }
-    for (other, span) in &block.reserved.depends_on {
-        if evaluator.is_several(other) {
-            for (_, one) in evaluator.each_of(other) {
-                waits_for.entry(one.clone()).or_insert_with(|| Path::of("depends_on"));
-            }
-        } else if evaluator.declared.contains_key(other) {
-            waits_for.entry(other.clone()).or_insert_with(|| Path::of("depends_on"));
-        } else {
-            let off = evaluator.inputs.stack.blocks.contains_key(other);
-            let what = if off { "is switched off by its `when`" } else { "is not in this stack" };
-            let help = match &other.key {
-                Some(_) => "write a key that its `for_each` has, or the block alone for all of them",
-                None => "switch this block off by the same `when`, or take it out of `depends_on`",
-            };
-            let diagnostic = Diagnostic::error("S3S-R1", format!("{other} {what}")).at(span.clone()).on(address);
-            evaluator.report(diagnostic.help(help));
-        }
+    for other in awaited(evaluator, declared, address) {
+        waits_for.entry(other).or_insert_with(|| Path::of("depends_on"));
     }
     let name_given = descriptor.naming.is_some_and(|naming| {
         block.body.contains_key(naming.property) && !evaluator.raw_of(address, naming.property).is_null()
@@ -207,7 +224,7 @@ fn node(
     }
     let flag = |node: &Option<SourceNode>, name: &str| match node
         .as_ref()
-        .map(|node| (node, evaluator.reserved(node, name, declared.each.as_ref())))
+        .map(|node| (node, evaluator.reserved(node, name, declared.frame, declared.each.as_ref())))
     {
         None | Some((_, Value::Null)) => false,
         Some((_, Value::Bool(value))) => value,
@@ -223,7 +240,7 @@ fn node(
         }
     };
     let import = block.reserved.import.as_ref().and_then(|node| {
-        match evaluator.reserved(node, "import", declared.each.as_ref()) {
+        match evaluator.reserved(node, "import", declared.frame, declared.each.as_ref()) {
             Value::String(id) if !id.is_empty() => Some(id),
             other if is_broken(&other) => None,
             other => {
@@ -251,7 +268,11 @@ fn node(
             .properties
             .iter()
             .filter(|(_, property)| property.memory)
-            .map(|(name, _)| (name.clone(), resource.property(name).clone()))
+            .map(|(name, property)| match resource.property(name) {
+                // Whoever reads it later knows nothing of modules.
+                Value::String(path) if property.file => (name.clone(), files.outer(path).into()),
+                value => (name.clone(), value.clone()),
+            })
             .filter(|(_, value)| !value.is_null())
             .collect(),
         physical_id: evaluator.attribute(address, descriptor.physical_id),
@@ -263,12 +284,34 @@ fn node(
         protect: flag(&block.reserved.protect, "protect"),
         retain: flag(&block.reserved.retain, "retain"),
         ignore_changes: block.reserved.ignore_changes.iter().map(|(path, _)| path.clone()).collect(),
-        moved_from: declared.moved_from(),
+        moved_from: evaluator.earlier(address).into_iter().map(|(from, _)| from).collect(),
         import,
         span: Some(block.span.clone()),
         property_spans: block.body.iter().map(|(name, entry)| (name.clone(), entry.node.span.clone())).collect(),
         resource: resource.clone(),
     }
+}
+
+/// What a resource waits for because its block or a module round it says so.
+fn awaited(evaluator: &Evaluator<'_>, declared: &Declared<'_>, address: &Address) -> BTreeSet<Address> {
+    let mut awaited = BTreeSet::new();
+    let mut said = vec![(declared.frame, &declared.block.reserved.depends_on)];
+    let mut frame = evaluator.frames.get(declared.frame);
+    while let Some(call) = frame.and_then(|frame| frame.call.as_ref()) {
+        said.push((call.frame, &call.block.depends_on));
+        frame = evaluator.frames.get(call.frame);
+    }
+    for (frame, targets) in said {
+        for (target, span) in targets {
+            match evaluator.all_of(frame, target) {
+                Ok(all) => awaited.extend(all),
+                Err(diagnostic) => evaluator.report(diagnostic.at(span.clone()).on(address)),
+            }
+        }
+    }
+    // What stands in a module that waits for the module's neighbour may be that neighbour's own part.
+    awaited.remove(address);
+    awaited
 }
 
 /// Who adds to which document of a resource; what it asks of itself has no need to be told.
@@ -283,7 +326,7 @@ fn contributors(world: &World<'_>, address: &Address) -> BTreeMap<String, BTreeS
 fn outputs(evaluator: &Evaluator<'_>) -> Map {
     let mut outputs = Map::new();
     for (name, output) in &evaluator.inputs.stack.outputs {
-        let value = evaluator.node(&output.value, &Path::of(name.clone()), None);
+        let value = evaluator.evaluate(&output.value, &Path::of(name.clone()), &Owner::Nobody, 0, None);
         if value.is_sensitive() && !output.sensitive {
             evaluator.report(
                 Diagnostic::error("S3S-W15", format!("output `{name}` would show a secret"))

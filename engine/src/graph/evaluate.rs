@@ -8,19 +8,28 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use super::build::Inputs;
-use super::instances::{Declared, Each, instance};
+use super::frames::{Each, Frame, FrameId, Within, earlier};
+use super::instances::Declared;
+use super::named::{Named, Noted};
 use super::names::default_name;
+use super::scope::{BlockScope, Owner};
 use crate::address::{Address, Path, Step};
-use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Span, did_you_mean};
-use crate::expression::{Budget, Question, Scope, answer};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Span};
+use crate::expression::{Budget, Scope};
 use crate::resource::{Facts, ResourceType};
 use crate::schema::{Property, Shape};
 use crate::stack::{MAX_DIAGNOSTICS, Node, broken, evaluate_at};
 use crate::state::Instance;
 use crate::value::{Map, Unknown, Value};
 
-/// One thing that is evaluated: a property or attribute of a resource.
-type Slot = (Address, String);
+/// One thing that is evaluated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Slot {
+    /// A property or, behind `=`, an attribute of a resource.
+    Member(Address, String),
+    /// An input or output of a module, or what a `for_each` goes over.
+    Named(Named),
+}
 
 /// Values by resource and by name. In two steps, because a stack has many more names than resources.
 type Values = HashMap<Address, HashMap<String, Value>>;
@@ -42,6 +51,8 @@ const MAX_CHAIN: usize = 100;
 /// Evaluates a stack.
 pub struct Evaluator<'a> {
     pub inputs: &'a Inputs<'a>,
+    /// The stack itself, and each use of a module.
+    pub frames: Vec<Frame<'a>>,
     /// The resources that the blocks declare, by address.
     pub declared: BTreeMap<Address, Declared<'a>>,
     /// Everything found wrong.
@@ -50,6 +61,10 @@ pub struct Evaluator<'a> {
     raw: RefCell<Values>,
     /// Properties and attributes with references resolved.
     values: RefCell<Values>,
+    /// Inputs and outputs of modules, and what each `for_each` goes over.
+    pub named: RefCell<HashMap<Named, Rc<Noted>>>,
+    /// Whether it is still being found out which resources there are: none of them has a value yet.
+    pub deciding: Cell<bool>,
     /// What is being evaluated, outermost first.
     under_way: RefCell<Vec<Slot>>,
     /// Who names whom, and in which property.
@@ -65,10 +80,13 @@ impl<'a> Evaluator<'a> {
     pub fn new(inputs: &'a Inputs<'a>) -> Self {
         Self {
             inputs,
+            frames: vec![Frame::root(inputs.stack)],
             declared: BTreeMap::new(),
             diagnostics: RefCell::default(),
             raw: RefCell::default(),
             values: RefCell::default(),
+            named: RefCell::default(),
+            deciding: Cell::new(true),
             under_way: RefCell::default(),
             edges: RefCell::default(),
             references: RefCell::default(),
@@ -89,14 +107,31 @@ impl<'a> Evaluator<'a> {
     /// The instance of a block, under its own address or an earlier one.
     pub fn instance(&self, address: &Address) -> Option<&'a Instance> {
         let instances = &self.inputs.state.instances;
-        instances
-            .get(address)
-            .or_else(|| self.declared.get(address)?.moved_from().iter().find_map(|from| instances.get(from)))
+        instances.get(address).or_else(|| self.earlier(address).iter().find_map(|(from, _)| instances.get(from)))
+    }
+
+    /// The addresses that a resource had before, and who says so.
+    pub fn earlier(&self, address: &Address) -> Vec<(Address, &'a Span)> {
+        let declared = self.declared.get(address);
+        declared.map(|declared| earlier(&self.frames, address, declared)).unwrap_or_default()
+    }
+
+    /// The files that a resource's block may name: those of its module.
+    pub fn files_of(&self, address: &Address) -> Within<'a> {
+        let frame = self.declared.get(address).and_then(|declared| self.frames.get(declared.frame));
+        Within::new(self.inputs.files, frame.map_or("", |frame| &frame.stack.folder))
+    }
+
+    /// From here on resources have values. What was evaluated before without them is forgotten where it lacks them.
+    pub fn decided(&self) {
+        self.deciding.set(false);
+        self.named.borrow_mut().retain(|_, noted| noted.value.is_known());
     }
 
     /// Whether a block makes a resource for each key of a `for_each`.
-    pub fn is_several(&self, block: &Address) -> bool {
-        self.inputs.stack.blocks.get(block).is_some_and(|one| one.reserved.for_each.is_some())
+    pub fn is_several(&self, frame: FrameId, block: &Address) -> bool {
+        let block = self.frames.get(frame).and_then(|frame| frame.stack.blocks.get(block));
+        block.is_some_and(|one| one.reserved.for_each.is_some())
     }
 
     /// The resources that such a block makes, by their keys: in order they stand right behind its own address.
@@ -126,8 +161,9 @@ impl<'a> Evaluator<'a> {
             self.more.set(self.more.get() + 1);
             return;
         }
-        // One mistake may be met twice: by the check of a block, and by what is computed from it. And by each instance.
-        let block = |one: &Diagnostic| one.address.as_ref().map(Address::block);
+        // One mistake may be met twice: by the check of a block, and by what is computed from it. And by each instance, and
+        // by each use of a module.
+        let block = |one: &Diagnostic| one.address.as_ref().map(|address| address.block().inside());
         let is_told = |told: &Diagnostic| {
             told.span == diagnostic.span
                 && told.message == diagnostic.message
@@ -146,7 +182,7 @@ impl<'a> Evaluator<'a> {
             };
             let Some(property) = kind.schema().properties.get(name) else { return Value::Null };
             let written = match declared.block.body.get(name) {
-                Some(entry) => self.node(&entry.node, &Path::of(name), Some(address)),
+                Some(entry) => self.node(&entry.node, &Path::of(name), address),
                 None => Value::Null,
             };
             let raw = if written.is_null() { self.default(kind, address, name, property) } else { written };
@@ -183,43 +219,43 @@ impl<'a> Evaluator<'a> {
         if let Some(value) = find(&self.values.borrow(), address, name) {
             return value.clone();
         }
-        let slot = (address.clone(), name.to_owned());
-        let begun = self.under_way.borrow().iter().position(|other| *other == slot);
-        if let Some(begun) = begun {
-            let words: Vec<String> = self.under_way.borrow()[begun..]
-                .iter()
-                .chain([&slot])
-                .map(|(address, name)| format!("{address}.{}", name.trim_start_matches('=')))
-                .collect();
-            let span = self
-                .declared
-                .get(address)
-                .and_then(|declared| declared.block.body.get(name).map(|entry| entry.key_span.clone()));
-            self.report(
-                Diagnostic::error("S3S-R9", format!("this is made from itself: {}", words.join(" → ")))
-                    .at(span)
-                    .on(address)
-                    .help("write one of these values out"),
-            );
+        if let Err(circle) = self.begin(Slot::Member(address.clone(), name.to_owned())) {
+            let block = self.declared.get(address).map(|declared| declared.block);
+            let entry = block.and_then(|block| block.body.get(name)).map(|entry| entry.key_span.clone());
+            let place = entry.or_else(|| block.map(|block| block.span.clone()));
+            self.report(circle.at(place).on(address));
             return poison(address, name);
         }
-        if self.under_way.borrow().len() >= MAX_CHAIN {
-            self.report(
-                Diagnostic::error(
-                    "S3S-E05",
-                    format!("{address} is at the end of a chain of {MAX_CHAIN} values made from each other"),
-                )
-                .at(self.declared.get(address).map(|declared| declared.block.span.clone()))
-                .on(address)
-                .help("make these values from a variable instead"),
-            );
-            return poison(address, name);
-        }
-        self.under_way.borrow_mut().push(slot);
         let value = evaluate();
-        self.under_way.borrow_mut().pop();
+        self.end();
         put(&mut self.values.borrow_mut(), address, name, value.clone());
         value
+    }
+
+    /// Begins with a slot, unless that needs itself, or too many wait for it already: then says so.
+    pub fn begin(&self, slot: Slot) -> Result<(), Diagnostic> {
+        let mut under_way = self.under_way.borrow_mut();
+        let called = |slot: &Slot| match slot {
+            Slot::Member(address, name) => format!("{address}.{}", name.trim_start_matches('=')),
+            Slot::Named(named) => self.called(named),
+        };
+        if let Some(begun) = under_way.iter().position(|other| *other == slot) {
+            let words: Vec<String> = under_way.iter().skip(begun).chain([&slot]).map(called).collect();
+            let message = format!("this is made from itself: {}", words.join(" → "));
+            return Err(Diagnostic::error("S3S-R9", message).help("write one of these values out"));
+        }
+        if under_way.len() >= MAX_CHAIN {
+            let message =
+                format!("{} is at the end of a chain of {MAX_CHAIN} values made from each other", called(&slot));
+            return Err(Diagnostic::error("S3S-E05", message).help("make these values from a variable instead"));
+        }
+        under_way.push(slot);
+        Ok(())
+    }
+
+    /// Ends what was begun last.
+    pub fn end(&self) {
+        self.under_way.borrow_mut().pop();
     }
 
     fn default(&self, kind: &dyn ResourceType, address: &Address, name: &str, property: &Property) -> Value {
@@ -279,40 +315,48 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    /// Evaluates a part of a resource's block, or of no block's. Errors are reported, and what is wrong becomes unknown so
-    /// that it causes no more.
-    pub fn node(&self, node: &Node, path: &Path, owner: Option<&Address>) -> Value {
-        let each = owner.and_then(|owner| self.declared.get(owner)?.each.clone());
-        self.evaluate(node, path, owner, each)
+    /// Evaluates a part of a resource's block.
+    pub fn node(&self, node: &Node, path: &Path, owner: &Address) -> Value {
+        let Some(declared) = self.declared.get(owner) else { return broken() };
+        self.evaluate(node, path, &Owner::Resource(owner.clone()), declared.frame, declared.each.as_ref())
     }
 
     /// Evaluates a reserved key: it may name `each`, and makes no edge.
-    pub fn reserved(&self, node: &Node, name: &str, each: Option<&Rc<Each>>) -> Value {
-        self.evaluate(node, &Path::of(name), None, each.cloned())
+    pub fn reserved(&self, node: &Node, name: &str, frame: FrameId, each: Option<&Rc<Each>>) -> Value {
+        self.evaluate(node, &Path::of(name), &Owner::Nobody, frame, each)
     }
 
-    fn evaluate(&self, node: &Node, path: &Path, owner: Option<&Address>, each: Option<Rc<Each>>) -> Value {
+    /// Evaluates a node in a frame. Errors are reported, and what is wrong becomes unknown so that it causes no more.
+    pub fn evaluate(&self, node: &Node, path: &Path, owner: &Owner, frame: FrameId, each: Option<&Rc<Each>>) -> Value {
         let scope_at = |path: &Path| -> Box<dyn Scope + '_> {
-            Box::new(BlockScope { evaluator: self, owner: owner.cloned(), each: each.clone(), path: path.clone() })
+            Box::new(BlockScope {
+                evaluator: self,
+                frame,
+                owner: owner.clone(),
+                each: each.cloned(),
+                path: path.clone(),
+            })
         };
         let result = evaluate_at(node, path, &scope_at, &self.budget);
         result.unwrap_or_else(|found| {
             for mut diagnostic in found.0 {
                 diagnostic.span.get_or_insert_with(|| node.span.clone());
-                diagnostic.address = diagnostic.address.or_else(|| owner.cloned());
+                diagnostic.address = diagnostic.address.or_else(|| owner.resource().cloned());
                 self.report(diagnostic);
             }
             broken()
         })
     }
 
-    fn note_edge(&self, owner: Option<&Address>, to: &Address, path: &Path) {
-        if let Some(owner) = owner.filter(|owner| *owner != to) {
-            let mut edges = self.edges.borrow_mut();
-            let paths = edges.entry(owner.clone()).or_default().entry(to.clone()).or_default();
-            if !paths.contains(path) {
-                paths.push(path.clone());
-            }
+    /// Notes that a resource names another in a property.
+    pub fn note_edge(&self, owner: &Address, to: &Address, path: &Path) {
+        if owner == to {
+            return;
+        }
+        let mut edges = self.edges.borrow_mut();
+        let paths = edges.entry(owner.clone()).or_default().entry(to.clone()).or_default();
+        if !paths.contains(path) {
+            paths.push(path.clone());
         }
     }
 }
@@ -327,168 +371,5 @@ fn reference_attribute(shape: &Shape) -> Option<&str> {
         Shape::Reference(rules) => rules.attribute.as_deref(),
         Shape::Choice(shapes) => shapes.iter().find_map(reference_attribute),
         _ => None,
-    }
-}
-
-/// What names mean inside one block, or in an output.
-struct BlockScope<'s> {
-    evaluator: &'s Evaluator<'s>,
-    owner: Option<Address>,
-    each: Option<Rc<Each>>,
-    path: Path,
-}
-
-impl BlockScope<'_> {
-    fn missing(&self, span: Option<&Span>, what: String, help: Option<String>) -> Box<Diagnostic> {
-        let mut diagnostic = Diagnostic::error("S3S-R1", what).at(span.cloned());
-        diagnostic.help = help;
-        Box::new(diagnostic)
-    }
-
-    /// A resource, or what comes after its address: the value, and how many steps it took from the root.
-    fn resource(&self, block: &Address, rest: &[&str], span: Option<&Span>) -> Result<(Value, usize), Box<Diagnostic>> {
-        let evaluator = self.evaluator;
-        let several = evaluator.is_several(block);
-        let (address, rest, used) = match rest {
-            [key, rest @ ..] if several => (instance(block, key), rest, 4),
-            [] if several => return Ok((self.instances(block), 3)),
-            rest => (block.clone(), rest, 3),
-        };
-        if !evaluator.declared.contains_key(&address) {
-            return Err(self.absent(&address, block, span));
-        }
-        match rest {
-            [member, ..] => Ok((self.member(&address, member, span)?, used + 1)),
-            [] => {
-                evaluator.note_edge(self.owner.as_ref(), &address, &self.path);
-                Ok((Value::Reference(address), used))
-            }
-        }
-    }
-
-    /// All instances of a block, by their keys.
-    fn instances(&self, block: &Address) -> Value {
-        let evaluator = self.evaluator;
-        let references = evaluator.each_of(block).map(|(key, address)| {
-            evaluator.note_edge(self.owner.as_ref(), address, &self.path);
-            (key.to_owned(), Value::Reference(address.clone()))
-        });
-        Value::Map(references.collect())
-    }
-
-    /// Says why there is no such resource.
-    fn absent(&self, address: &Address, block: &Address, span: Option<&Span>) -> Box<Diagnostic> {
-        let evaluator = self.evaluator;
-        let written = evaluator.inputs.stack.blocks.get(block);
-        let Some(written) = written else {
-            let all: Vec<String> = evaluator.declared.keys().map(ToString::to_string).collect();
-            let near = did_you_mean(&address.to_string(), all.iter().map(String::as_str));
-            let help = near.map(|near| format!("did you mean `{near}`?"));
-            return self.missing(span, format!("there is no {address}"), help);
-        };
-        let Some(key) = written.reserved.for_each.as_ref().and(address.key.as_deref()) else {
-            let help = "name it only where it is on: give this the same `when`, or write `try(…, null)`";
-            return self.missing(span, format!("{address} is switched off by its `when`"), Some(help.into()));
-        };
-        let keys: Vec<&str> = evaluator.each_of(block).map(|(key, _)| key).collect();
-        let schema = evaluator.kind(block).map(|kind| kind.schema());
-        let is_member = schema.is_some_and(|one| one.attributes.contains_key(key) || one.properties.contains_key(key));
-        let help = match (keys.first(), did_you_mean(key, keys.iter().copied())) {
-            (None, _) => "its `for_each` is empty, or its `when` leaves none".to_owned(),
-            (Some(first), _) if is_member => {
-                format!(
-                    "it has several: write `{}.{key}` for one of them, or `{block}[*].{key}`",
-                    instance(block, first)
-                )
-            }
-            (_, Some(near)) => format!("did you mean `{}`?", instance(block, near)),
-            _ => {
-                let some: Vec<String> = keys.iter().take(8).map(|key| format!("\"{key}\"")).collect();
-                format!("its keys are {}{}", some.join(", "), if keys.len() > 8 { " and more" } else { "" })
-            }
-        };
-        self.missing(span, format!("there is no {address}"), Some(help))
-    }
-
-    fn member(&self, address: &Address, name: &str, span: Option<&Span>) -> Result<Value, Box<Diagnostic>> {
-        let evaluator = self.evaluator;
-        let Some(kind) = evaluator.kind(address) else {
-            return Err(self.missing(span, format!("there is no {address}"), None));
-        };
-        let schema = kind.schema();
-        let known = schema.attributes.get(name).is_some_and(|one| !one.note)
-            || schema.properties.get(name).is_some_and(|one| !one.derived);
-        if !known {
-            let names = schema.attributes.keys().chain(schema.properties.keys()).map(String::as_str);
-            let help = did_you_mean(name, names).map(|near| format!("did you mean `{near}`?"));
-            return Err(self.missing(span, format!("{} has no attribute `{name}`", address.type_name), help));
-        }
-        evaluator.note_edge(self.owner.as_ref(), address, &self.path);
-        Ok(evaluator.attribute(address, name))
-    }
-}
-
-impl Scope for BlockScope<'_> {
-    fn resolve(&self, steps: &[Step], span: Option<&Span>) -> Result<(Value, usize), Box<Diagnostic>> {
-        let evaluator = self.evaluator;
-        let facts = evaluator.facts();
-        let words: Vec<&str> = steps
-            .iter()
-            .map_while(|step| match step {
-                Step::Key(key) => Some(key.as_str()),
-                Step::Index(_) => None,
-            })
-            .collect();
-        let of = |names: &[&str], given: &str, root: &str| {
-            let help = did_you_mean(given, names.iter().copied()).map(|near| format!("did you mean `{root}.{near}`?"));
-            self.missing(span, format!("there is no `{root}.{given}`"), help)
-        };
-        match words.as_slice() {
-            ["var", name, ..] => match evaluator.inputs.variables.get(*name) {
-                Some(value) => Ok((value.clone(), 2)),
-                None => {
-                    let names: Vec<&str> = evaluator.inputs.variables.keys().map(String::as_str).collect();
-                    Err(of(&names, name, "var"))
-                }
-            },
-            ["env", ..] => Ok((facts.environment.clone().into(), 1)),
-            ["stack", "name", ..] => Ok((facts.stack.clone().into(), 2)),
-            ["stack", name, ..] => Err(of(&["name"], name, "stack")),
-            ["aws", "account_id", ..] => Ok((facts.account_id.clone().into(), 2)),
-            ["aws", "region", ..] => Ok((facts.region.clone().into(), 2)),
-            ["aws", "partition", ..] => Ok((facts.partition.clone().into(), 2)),
-            ["aws", name, ..] => Err(of(&["account_id", "region", "partition"], name, "aws")),
-            ["each", name, ..] => match (&self.each, *name) {
-                (Some(each), "key") => Ok((each.key.clone().into(), 2)),
-                (Some(each), "value") => Ok((each.value.clone(), 2)),
-                (Some(_), name) => Err(of(&["key", "value"], name, "each")),
-                (None, _) => Err(self.missing(span, "`each` stands for one of several, and here is one".into(), None)),
-            },
-            ["self", name, ..] => match &self.owner {
-                Some(owner) => Ok((self.member(owner, name, span)?, 2)),
-                None => Err(self.missing(span, "`self` stands for a resource, and here is none".into(), None)),
-            },
-            [service, kind, name, rest @ ..]
-                if evaluator.inputs.registry.get(&format!("{service}.{kind}")).is_some() =>
-            {
-                self.resource(&Address::root(format!("{service}.{kind}"), *name), rest, span)
-            }
-            _ => {
-                let shown = words.iter().take(3).copied().collect::<Vec<_>>().join(".");
-                Err(self.missing(
-                    span,
-                    format!("`{shown}` is not a name in scope"),
-                    Some("there are var, env, stack, aws, self, and addresses such as s3.bucket.data".into()),
-                ))
-            }
-        }
-    }
-
-    fn attribute(&self, resource: &Address, name: &str, span: Option<&Span>) -> Result<Value, Box<Diagnostic>> {
-        self.member(resource, name, span)
-    }
-
-    fn file(&self, question: Question, path: &str) -> Result<Value, Box<Diagnostic>> {
-        answer(self.evaluator.inputs.files, question, path)
     }
 }

@@ -1,40 +1,25 @@
-//! Which resources there are: one for a block, or one for each key of its `for_each`, where `when` does not switch it off.
+//! Which resources there are: one for a block, or one for each key of its `for_each`, where `when` does not switch it
+//! off; and the same for the modules, whose blocks are there as often as the module is used.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::evaluate::Evaluator;
-use crate::address::{Address, Parts, Path};
-use crate::diagnostic::{Diagnostic, Span};
-use crate::stack::{Block, MAX_VALUES, Node, is_broken};
+use super::frames::{Call, Each, Frame, FrameId, Uses};
+use crate::address::{Address, ModulePath, Parts, Path, Target};
+use crate::diagnostic::Diagnostic;
+use crate::stack::{Block, MAX_VALUES, ModuleBlock, Node, is_broken};
 use crate::value::Value;
-
-/// One of several: what `each` stands for.
-#[derive(Debug)]
-pub struct Each {
-    pub key: String,
-    pub value: Value,
-}
 
 /// One resource as its block declares it, before anything of it is evaluated.
 #[derive(Clone)]
 pub struct Declared<'a> {
+    /// The block.
     pub block: &'a Block,
+    /// Where the block stands.
+    pub frame: FrameId,
     /// Under `for_each`.
     pub each: Option<Rc<Each>>,
-}
-
-impl Declared<'_> {
-    /// The addresses that this resource had before.
-    pub fn moved_from(&self) -> Vec<Address> {
-        let reserved = &self.block.reserved;
-        let Some(each) = &self.each else {
-            return reserved.moved_from.iter().map(|(from, _)| from.clone()).collect();
-        };
-        let own = reserved.moved_keys.get(&each.key).map(|(from, _)| from.clone());
-        let keyed = reserved.moved_from.iter().map(|(from, _)| instance(from, &each.key));
-        own.into_iter().chain(keyed).collect()
-    }
 }
 
 /// The address of a block's instance.
@@ -42,104 +27,233 @@ pub fn instance(block: &Address, key: &str) -> Address {
     Address::new(Parts { key: Some(key.to_owned()), ..Parts::clone(block) })
 }
 
-/// All resources of the stack.
-pub fn all<'a>(evaluator: &Evaluator<'a>) -> BTreeMap<Address, Declared<'a>> {
-    let mut declared = BTreeMap::new();
-    for (address, block) in &evaluator.inputs.stack.blocks {
-        let Some(for_each) = &block.reserved.for_each else {
-            if is_on(evaluator, block, None) {
-                declared.insert(address.clone(), Declared { block, each: None });
-            }
-            continue;
-        };
-        let value = evaluator.reserved(for_each, "for_each", None);
-        if is_broken(&value) {
-            continue;
+/// Finds all frames and all resources of the stack.
+pub fn declare(evaluator: &mut Evaluator<'_>) {
+    let mut next = 0;
+    while next < evaluator.frames.len() {
+        // Modules in modules in modules: each level may double what there is.
+        if evaluator.frames.len() + evaluator.declared.len() > MAX_VALUES {
+            let call = evaluator.frames.get(next).and_then(|frame| frame.call.as_ref());
+            let diagnostic = Diagnostic::error("S3S-P2", too_many()).help("split the stack into several");
+            evaluator.report(diagnostic.at(call.map(|call| call.block.span.clone())));
+            break;
         }
-        match instances(value) {
-            Ok(instances) if declared.len().saturating_add(instances.len()) > MAX_VALUES => {
-                let message = format!("the stack has more than {MAX_VALUES} resources");
-                refuse(evaluator, block, for_each, ("S3S-P2", message, "split the stack into several".into()));
-                return declared;
+        let Found { declared, modules } = Search { evaluator, frame: next, found: Found::default() }.run();
+        evaluator.declared.extend(declared);
+        for (name, uses) in modules {
+            let made = evaluator.add_frames(next, uses);
+            if let Some(frame) = evaluator.frames.get_mut(next) {
+                frame.modules.insert(name, made);
             }
-            Ok(instances) => {
-                for each in instances.into_iter().map(Rc::new) {
-                    if is_on(evaluator, block, Some(&each)) {
-                        let address = instance(address, &each.key);
-                        declared.insert(address, Declared { block, each: Some(each) });
-                    }
-                }
-            }
-            Err(wrong) => refuse(evaluator, block, for_each, wrong),
+        }
+        next += 1;
+    }
+    evaluator.decided();
+}
+
+/// The uses of a module block.
+pub enum Wanted<'a> {
+    Off,
+    One(Call<'a>),
+    Several(Vec<Call<'a>>),
+}
+
+impl<'a> Evaluator<'a> {
+    /// Makes the frames of one module block.
+    fn add_frames(&mut self, around: FrameId, wanted: Wanted<'a>) -> Uses {
+        let path = self.frames.get(around).map(|frame| frame.path.clone()).unwrap_or_default();
+        let mut add = |call: Call<'a>, stack| {
+            self.frames.push(Frame::of_call(call, &path, stack));
+            self.frames.len() - 1
+        };
+        match wanted {
+            Wanted::One(call) => match call.block.content.as_deref() {
+                Some(stack) => Uses::One(add(call, stack)),
+                None => Uses::Off,
+            },
+            Wanted::Several(calls) => Uses::Several(
+                calls
+                    .into_iter()
+                    .filter_map(|call| {
+                        let stack = call.block.content.as_deref()?;
+                        let key = call.each.as_ref()?.key.clone();
+                        Some((key, add(call, stack)))
+                    })
+                    .collect(),
+            ),
+            Wanted::Off => Uses::Off,
         }
     }
-    declared
+}
+
+/// What one frame holds.
+#[derive(Default)]
+struct Found<'a> {
+    declared: BTreeMap<Address, Declared<'a>>,
+    modules: Vec<(&'a str, Wanted<'a>)>,
+}
+
+/// Looks through one frame.
+struct Search<'e, 'a> {
+    evaluator: &'e Evaluator<'a>,
+    frame: FrameId,
+    found: Found<'a>,
+}
+
+/// A block of either kind, as far as it decides what there is.
+struct Deciding<'a> {
+    target: Target,
+    for_each: Option<&'a Node>,
+    when: Option<&'a Node>,
+}
+
+impl<'a> Search<'_, 'a> {
+    fn run(mut self) -> Found<'a> {
+        let Some(frame) = self.evaluator.frames.get(self.frame) else { return self.found };
+        let stack = frame.stack;
+        let path = frame.path.clone();
+        for (address, block) in &stack.blocks {
+            let reserved = &block.reserved;
+            let deciding = Deciding {
+                target: Target::Resource(address.clone()),
+                for_each: reserved.for_each.as_ref(),
+                when: reserved.when.as_ref(),
+            };
+            let Some(uses) = self.uses(&deciding) else { return self.found };
+            let outer = address.within(&path);
+            for each in uses {
+                let address = each.as_ref().map_or_else(|| outer.clone(), |each| instance(&outer, &each.key));
+                self.found.declared.insert(address, Declared { block, frame: self.frame, each });
+            }
+        }
+        for (name, block) in &stack.modules {
+            if block.content.is_none() {
+                continue;
+            }
+            let Some(wanted) = self.module(block) else { return self.found };
+            self.found.modules.push((name, wanted));
+        }
+        self.found
+    }
+
+    fn module(&self, block: &'a ModuleBlock) -> Option<Wanted<'a>> {
+        let deciding = Deciding {
+            target: Target::Module(ModulePath::default().step(&block.name, None)),
+            for_each: block.for_each.as_ref(),
+            when: block.when.as_ref(),
+        };
+        let uses = self.uses(&deciding)?;
+        let calls = uses.into_iter().map(|each| Call { frame: self.frame, block, each });
+        Some(match &block.for_each {
+            Some(_) => Wanted::Several(calls.collect()),
+            None => calls.map(Wanted::One).next().unwrap_or(Wanted::Off),
+        })
+    }
+
+    /// The instances of a block: one without key, or one for each key. None when there are too many of everything.
+    fn uses(&self, deciding: &Deciding<'a>) -> Option<Vec<Option<Rc<Each>>>> {
+        let Some(for_each) = deciding.for_each else {
+            return Some(if self.is_on(deciding, None) { vec![None] } else { Vec::new() });
+        };
+        let value = self.evaluator.collection(self.frame, &deciding.target, for_each);
+        if is_broken(&value.value) {
+            return Some(Vec::new());
+        }
+        let keys = match keys(&value.value) {
+            Ok(keys) => keys,
+            Err(wrong) => {
+                self.refuse(deciding, for_each, wrong);
+                return Some(Vec::new());
+            }
+        };
+        let there = self.evaluator.declared.len() + self.evaluator.frames.len() + self.found.declared.len();
+        if there.saturating_add(keys.len()) > MAX_VALUES {
+            self.refuse(deciding, for_each, ("S3S-P2", too_many(), "split the stack into several".into()));
+            return None;
+        }
+        let each = |key| Rc::new(Each { key, frame: self.frame, of: deciding.target.clone() });
+        let on = keys.into_iter().map(each).filter(|each| self.is_on(deciding, Some(each)));
+        Some(on.map(Some).collect())
+    }
+
+    fn told(&self, deciding: &Deciding<'_>, diagnostic: Diagnostic) {
+        let diagnostic = match (&deciding.target, self.evaluator.frames.get(self.frame)) {
+            (Target::Resource(address), Some(frame)) => diagnostic.on(&address.within(&frame.path)),
+            _ => diagnostic,
+        };
+        self.evaluator.report(diagnostic);
+    }
+
+    fn refuse(&self, deciding: &Deciding<'_>, node: &Node, (code, message, help): Wrong) {
+        let diagnostic = Diagnostic::error(code, message).at(node.span.clone()).property(&Path::of("for_each"));
+        self.told(deciding, diagnostic.help(help));
+    }
+
+    /// Whether `when` leaves a block in the stack. What it says wrong was told, and leaves it in.
+    fn is_on(&self, deciding: &Deciding<'_>, each: Option<&Rc<Each>>) -> bool {
+        let Some(when) = deciding.when else { return true };
+        match self.evaluator.reserved(when, "when", self.frame, each) {
+            Value::Bool(on) => on,
+            other if is_broken(&other) => true,
+            other => {
+                let message = format!("`when` must be true or false, this is {}", other.kind());
+                let diagnostic = Diagnostic::error("S3S-R6", message)
+                    .at(when.span.clone())
+                    .note("It is decided before anything is planned, so it may use var, env, stack and aws only.")
+                    .help("write true or false, or a comparison such as ${env == \"prod\"}");
+                self.told(deciding, diagnostic);
+                true
+            }
+        }
+    }
+}
+
+fn too_many() -> String {
+    format!("the stack has more than {MAX_VALUES} resources and modules")
 }
 
 /// Code, message and next step.
 type Wrong = (&'static str, String, String);
 
-fn refuse(evaluator: &Evaluator<'_>, block: &Block, node: &Node, (code, message, help): Wrong) {
-    let place: Span = node.span.clone();
-    let diagnostic = Diagnostic::error(code, message).at(place).on(&block.address).property(&Path::of("for_each"));
-    evaluator.report(diagnostic.help(help));
-}
-
-/// What `for_each` makes of a value: the keys and values of a map, or the texts of a list, each its own key.
-fn instances(value: Value) -> Result<Vec<Each>, Wrong> {
+/// The keys that `for_each` makes of a value: those of a map, or the texts of a list. What the keys of a map hold may
+/// not be known yet.
+fn keys(value: &Value) -> Result<Vec<String>, Wrong> {
     const CODE: &str = "S3S-R10";
     let wrong = |message: String, help: &str| Err((CODE, message, help.to_owned()));
     const MAP: &str =
         "give it a map, or a list of texts; `{ for one in list : one.name => one }` makes a map of a list";
-    let each = match value {
-        Value::Map(map) => map.into_iter().map(|(key, value)| Each { key, value }).collect::<Vec<_>>(),
+    let keys = match value {
+        Value::Map(map) => map.keys().cloned().collect::<Vec<_>>(),
         Value::List(list) => {
             let mut seen = BTreeSet::new();
-            let mut each = Vec::with_capacity(list.len());
+            let mut keys = Vec::with_capacity(list.len());
             for value in list {
                 let Value::String(key) = &value else {
                     let kind = value.kind();
                     return match value.is_known() && !value.is_sensitive() {
                         true => wrong(format!("`for_each` takes a list of texts, and in this one is {kind}"), MAP),
-                        false => wrong("`for_each` must be known, and no secret, in all its parts".into(), KNOWN),
+                        false => wrong("the keys of `for_each` must be known, and no secret".into(), KNOWN),
                     };
                 };
                 if !seen.insert(key.clone()) {
                     let message = format!("`for_each` has \"{key}\" twice, and each is the name of one resource");
                     return wrong(message, "take one of them out, or write `distinct(…)` round the list");
                 }
-                each.push(Each { key: key.clone(), value });
+                keys.push(key.clone());
             }
-            each
+            keys
         }
         Value::Null => return wrong("`for_each` is null".into(), "an empty map, `{}`, makes no resource"),
-        Value::Unknown(_) => return wrong("`for_each` must be known before anything is planned".into(), KNOWN),
+        Value::Unknown(_) => {
+            return wrong("which keys `for_each` has must be known before anything is planned".into(), KNOWN);
+        }
         Value::Secret(_) => return wrong("`for_each` is a secret, and its keys are shown in addresses".into(), KNOWN),
         other => return wrong(format!("`for_each` takes a map, and this is {}", other.kind()), MAP),
     };
-    if each.iter().any(|one| one.key.is_empty()) {
+    if keys.iter().any(String::is_empty) {
         return wrong("`for_each` has an empty key".into(), "a key is part of the resource's address and name");
     }
-    Ok(each)
+    Ok(keys)
 }
 
-const KNOWN: &str = "make it from variables and texts that the stack says";
-
-/// Whether `when` leaves a resource in the stack. What it says wrong was told, and leaves it in.
-fn is_on(evaluator: &Evaluator<'_>, block: &Block, each: Option<&Rc<Each>>) -> bool {
-    let Some(when) = &block.reserved.when else { return true };
-    match evaluator.reserved(when, "when", each) {
-        Value::Bool(on) => on,
-        other if is_broken(&other) => true,
-        other => {
-            evaluator.report(
-                Diagnostic::error("S3S-R6", format!("`when` must be true or false, this is {}", other.kind()))
-                    .at(when.span.clone())
-                    .on(&block.address)
-                    .note("It is decided before anything is planned, so it may use var, env, stack and aws only.")
-                    .help("write true or false, or a comparison such as ${env == \"prod\"}"),
-            );
-            true
-        }
-    }
-}
+const KNOWN: &str = "make the keys from variables and texts that the stack says: `{ key = s3.bucket.data.arn }` is a map with a known key";

@@ -2,10 +2,13 @@
 
 pub mod build;
 mod evaluate;
+mod frames;
 mod instances;
 pub mod model;
+mod named;
 pub mod names;
 mod order;
+mod scope;
 mod world;
 
 pub use build::{Inputs, build, further};

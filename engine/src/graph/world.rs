@@ -8,6 +8,7 @@ use crate::file::{FileContent, Files};
 use crate::resource::{Contribution, Facts, Registry, Resource, ResourceType, Surroundings};
 
 /// The evaluated resources, for one of them.
+#[derive(Clone, Copy)]
 pub struct World<'a> {
     pub facts: &'a Facts,
     pub resources: &'a BTreeMap<Address, Resource>,

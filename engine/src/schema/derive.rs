@@ -91,6 +91,7 @@ fn property(schema: &Json, required: bool, at: &str) -> Result<Property, DeriveE
         derived: flag(schema, "x-derived").unwrap_or(false),
         open: flag(schema, "x-open").unwrap_or(false),
         memory: flag(schema, "x-memory").unwrap_or(false),
+        file: flag(schema, "x-file").unwrap_or(false),
         aws_name: text(schema, "x-aws-name"),
     })
 }

@@ -49,6 +49,9 @@ pub struct Property {
     pub open: bool,
     /// Whether it is for the tool alone (`force_destroy`): remembered in state, never compared with AWS.
     pub memory: bool,
+    /// Whether it is the path of a file or folder, relative to that of the file that says it. Only where it is for the tool
+    /// alone: memory keeps it relative to the stack folder.
+    pub file: bool,
     /// AWS's own name, where it differs from the snake-case one.
     pub aws_name: Option<String>,
 }
@@ -196,6 +199,7 @@ impl Property {
             derived: false,
             open: false,
             memory: false,
+            file: false,
             aws_name: None,
         }
     }

@@ -43,6 +43,13 @@ pub fn sections() -> Fields {
              anything else is the value.",
         ),
         (
+            "module",
+            map_of(Shape::Object(module())),
+            "The modules, by name: folders whose blocks are used as a whole, as often as wanted. `${module.NAME.OUTPUT}` is \
+             an output of one. Its files are `module.toml` and every `*.module.toml` beside it; they see their own \
+             variables, blocks and modules and none of the stack's.",
+        ),
+        (
             "env",
             map_of(Shape::Object(environment())),
             "The environments, by name: copies of the stack with names and state of their own. `s3stack apply --env prod` \
@@ -143,32 +150,71 @@ pub(super) fn environment() -> Fields {
     ])
 }
 
-/// The reserved keys of every block, in the order of documentation.
-pub fn reserved() -> Fields {
-    let moved_from = match one_or_many() {
+/// What `[module.NAME]` may hold.
+pub(super) fn module() -> Fields {
+    let mut fields = fields([
+        (
+            "source",
+            some_text(),
+            "The folder with the module's `module.toml`, relative to that of this file: `\"./modules/core\"`.",
+        ),
+        (
+            "var",
+            map_of(Shape::Document),
+            "Values of the module's variables: `var.NAME = …`. For one of type `ref(…)` a bare address.",
+        ),
+        (
+            "for_each",
+            for_each(),
+            "Makes the module once for each entry of a table or text of a list. In this block `${each.key}` and \
+             `${each.value}` say which; an address in it begins with `module.NAME[\"KEY\"]`.",
+        ),
+        ("depends_on", one_or_many(), DEPENDS_ON),
+        ("when", flag(), "Whether the module counts. False is as if it were not written. It may name `each` too."),
+        (
+            "moved_from",
+            moved_from(),
+            "What the module was called before, so that its resources are kept; or a table of what became a part of it, by \
+             address in the module: `{ \"s3.bucket.data\" = \"s3.bucket.data\" }`; with `for_each` also by key.",
+        ),
+    ]);
+    require(&mut fields, "source");
+    fields
+}
+
+fn moved_from() -> Shape {
+    match one_or_many() {
         Shape::Choice(shapes) => Shape::Choice(shapes.into_iter().chain([map_of(text(None))]).collect()),
         shape => shape,
-    };
+    }
+}
+
+fn for_each() -> Shape {
+    Shape::Choice(vec![
+        Shape::List(Items { item: Box::new(Property::new(text(None))), min: None, max: None }),
+        map_of(Shape::Document),
+    ])
+}
+
+const DEPENDS_ON: &str =
+    "Blocks and modules that must be there before, by address, where no reference says so already.";
+
+/// The reserved keys of every block, in the order of documentation.
+pub fn reserved() -> Fields {
     fields([
         (
             "for_each",
-            Shape::Choice(vec![
-                Shape::List(Items { item: Box::new(Property::new(text(None))), min: None, max: None }),
-                map_of(Shape::Document),
-            ]),
+            for_each(),
             "Makes a resource for each entry of a table or text of a list. In the block `${each.key}` and `${each.value}` \
-             say which, both the text where it is a list; the address is `s3.bucket.data[\"KEY\"]`. It may name `var`, \
-             `env`, `stack` and `aws`, but no resource.",
+             say which, both the text where it is a list; the address is `s3.bucket.data[\"KEY\"]`. Values may be made \
+             from other resources, keys may not.",
         ),
-        (
-            "depends_on",
-            one_or_many(),
-            "Blocks that must be there before this one, by address, where no reference says so already.",
-        ),
+        ("depends_on", one_or_many(), DEPENDS_ON),
         (
             "when",
             flag(),
-            "Whether the block counts. False is as if it were not written. It may name what `for_each` may, and `each`.",
+            "Whether the block counts. False is as if it were not written. It may name `var`, `env`, `stack`, `aws` and \
+             `each`, but no resource.",
         ),
         ("protect", flag(), "Whether a plan that deletes or replaces the resource is refused."),
         ("retain", flag(), "Whether AWS keeps the resource when its block goes. s3stack then forgets it."),
@@ -179,7 +225,7 @@ pub fn reserved() -> Fields {
         ),
         (
             "moved_from",
-            moved_from,
+            moved_from(),
             "The addresses that this block had before, so that its resource is kept; with `for_each` a table, by key.",
         ),
         ("import", text(None), "The id in AWS of a resource that is there already, and is taken over."),

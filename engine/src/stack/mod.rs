@@ -17,12 +17,15 @@
 //! | `S3S-P9` | a key stands under the wrong header |
 //! | `S3S-P10` | not supported by this version yet |
 //! | `S3S-P12` | a name that is not allowed |
+//! | `S3S-P13` | a module that cannot be read |
+//! | `S3S-P14` | a module that includes itself |
 //! | `S3S-W1` to `S3S-W9` | the value does not fit the schema, see [`crate::schema::validate`] |
 //! | `S3S-W10` | a type that cannot be read |
 //! | `S3S-W11` | a variable without value |
 //! | `S3S-W12` | a value for a variable that is not declared |
 //! | `S3S-W13` | a variable's value does not fit its type or its rules |
 //! | `S3S-W14` | variables whose values need each other |
+//! | `S3S-W20` | a variable that nothing uses |
 //! | `S3S-R1` | nothing of that name is in scope |
 //! | `S3S-R2` | no such variable |
 //! | `S3S-R3` | no such resource in the stack |
@@ -30,6 +33,7 @@
 //! | `S3S-R5` | in scope elsewhere, but not here |
 //! | `S3S-R9` | made from itself |
 //! | `S3S-R10` | what `for_each` cannot be |
+//! | `S3S-R12` | no such module, or no such output of one |
 
 mod blocks;
 mod draft;
@@ -38,6 +42,7 @@ mod evaluate;
 pub mod fields;
 mod load;
 pub mod model;
+mod modules;
 mod names;
 mod owner;
 mod parse;
@@ -56,7 +61,7 @@ mod tests;
 
 pub use editor::editor_schema;
 pub use evaluate::{ScopeAt, evaluate, evaluate_at, evaluate_table};
-pub use load::{Types, load, syntax_of};
+pub use load::{Modules, NoModules, Types, load, syntax_of};
 pub use model::*;
 pub use owner::name_owners;
 pub use sections::check_setting;

@@ -1,8 +1,11 @@
 //! What a stack's files say, before any expression is evaluated. Every part knows its place.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 
-use crate::address::{Address, Path, Step};
+use crate::address::{Address, ModulePath, Path, Step, Target};
 use crate::diagnostic::Span;
 use crate::expression::Template;
 
@@ -112,9 +115,11 @@ pub struct Entry {
     pub node: Node,
 }
 
-/// All files of one stack.
+/// All files of one stack, or of one module.
 #[derive(Debug, Clone, Default)]
 pub struct Stack {
+    /// Where the files are, relative to the stack folder: empty for the stack's own, else `modules/core` or `../core`.
+    pub folder: String,
     /// `[stack]`: its keys are checked, its values evaluated later with `var` and `env` only.
     pub settings: Settings,
     /// `[backend.KIND]`.
@@ -125,8 +130,73 @@ pub struct Stack {
     pub outputs: IndexMap<String, Output>,
     /// `[env.NAME]`.
     pub environments: IndexMap<String, Environment>,
-    /// Resource blocks by address.
+    /// `[module.NAME]`.
+    pub modules: IndexMap<String, ModuleBlock>,
+    /// Resource blocks by address, which in a module is the one inside it.
     pub blocks: IndexMap<Address, Block>,
+}
+
+impl Stack {
+    /// The folders of all modules in it, relative to the stack folder.
+    pub fn folders(&self) -> BTreeSet<String> {
+        let mut folders = BTreeSet::new();
+        let mut left: Vec<&Stack> = vec![self];
+        while let Some(stack) = left.pop() {
+            for content in stack.modules.values().filter_map(|module| module.content.as_deref()) {
+                if folders.insert(content.folder.clone()) {
+                    left.push(content);
+                }
+            }
+        }
+        folders
+    }
+}
+
+/// `[module.NAME]`: the blocks of a folder, used as a whole.
+#[derive(Debug, Clone)]
+pub struct ModuleBlock {
+    /// `NAME`.
+    pub name: String,
+    /// The header's place.
+    pub span: Span,
+    /// The folder as it is written, relative to that of this file.
+    pub source: Option<(String, Span)>,
+    /// `var.x = …`: the values of the module's variables. Where one is a reference, a bare address stands as `${address}`.
+    pub inputs: Table,
+    /// One instance of the whole module for each key.
+    pub for_each: Option<Node>,
+    /// Whether the module counts at all; under `for_each`, each instance of it.
+    pub when: Option<Node>,
+    /// What all of its resources wait for beyond their references.
+    pub depends_on: Vec<(Target, Span)>,
+    /// Where its resources were before.
+    pub moved_from: MovedModule,
+    /// What its files say; absent where they could not be read, which was told.
+    pub content: Option<Arc<Stack>>,
+}
+
+/// Where the resources of a module were before. What was before is seen from the file that says it.
+#[derive(Debug, Clone, Default)]
+pub struct MovedModule {
+    /// Earlier names of the whole module; under `for_each` each instance comes from the one with its key.
+    pub whole: Vec<(ModulePath, Span)>,
+    /// Earlier names of instances, by their keys.
+    pub keys: IndexMap<String, (ModulePath, Span)>,
+    /// Earlier addresses of single blocks and modules in it, each with what it is now, seen from inside the module.
+    pub parts: Vec<MovedPart>,
+}
+
+/// A block or a module that became part of a module.
+#[derive(Debug, Clone)]
+pub struct MovedPart {
+    /// The instance of the module, where it has several.
+    pub key: Option<String>,
+    /// What it is now, seen from inside the module.
+    pub now: Target,
+    /// What it was, seen from outside.
+    pub before: Target,
+    /// The place of what it was.
+    pub span: Span,
 }
 
 /// `[stack]`.
@@ -297,8 +367,8 @@ pub fn locate_key(block: &Block, path: &Path) -> Span {
 /// The keys that every resource may have, DESIGN section 4.
 #[derive(Debug, Clone, Default)]
 pub struct Reserved {
-    /// Addresses this one waits for beyond its references.
-    pub depends_on: Vec<(Address, Span)>,
+    /// What this one waits for beyond its references.
+    pub depends_on: Vec<(Target, Span)>,
     /// A map, or a list of texts: one instance of the block for each key or text.
     pub for_each: Option<Node>,
     /// Whether the block counts at all; under `for_each`, each instance of it.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::model::{Block, Node, NodeKind, Stack, Table};
-use crate::address::Path;
+use crate::address::{ModulePath, Path};
 use crate::diagnostic::{Diagnostics, Span};
 
 /// Adds the resource and the property to diagnostics that do not say theirs: whoever reads a text does not know what it
-/// is for.
-pub fn name_owners(stack: &Stack, diagnostics: &mut Diagnostics) {
+/// is for. `module` is where the stack's files are used.
+pub fn name_owners(stack: &Stack, module: &ModulePath, diagnostics: &mut Diagnostics) {
     for diagnostic in &mut diagnostics.0 {
         // A key under the wrong header is no part of what it stands in.
         if (diagnostic.address.is_some() && diagnostic.path.is_some()) || diagnostic.code == "S3S-P9" {
@@ -20,11 +20,12 @@ pub fn name_owners(stack: &Stack, diagnostics: &mut Diagnostics) {
             Some((block.address.clone(), path))
         };
         let found = match &diagnostic.address {
-            Some(address) => stack.blocks.get(&address.block()).and_then(within),
+            // Where the place is not in the block, neither is what is wrong.
+            Some(address) => stack.blocks.get(&address.block().inside()).and_then(within),
             None => stack.blocks.values().find_map(within),
         };
         if let Some((address, path)) = found {
-            diagnostic.address.get_or_insert(address);
+            diagnostic.address.get_or_insert_with(|| address.within(module));
             diagnostic.path.get_or_insert(path);
         }
     }

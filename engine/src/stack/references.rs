@@ -1,5 +1,6 @@
 //! What expressions name: whether it exists, and whether it may be named there.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
@@ -9,16 +10,18 @@ use super::load::Types;
 use super::model::*;
 use super::reserved::object_fields;
 use super::sections::later;
-use crate::address::{Address, Path, Step};
+use crate::address::{Address, ModulePath, Path, Step, Target};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, address_meant, did_you_mean};
 use crate::expression::{Origin, Template, Traversal};
 use crate::schema::validate::{self, Problem};
 use crate::schema::{ReferenceRules, Schema, Shape};
 
 /// Roots that are not resources.
-const ROOTS: [&str; 6] = ["var", "env", "stack", "aws", "self", "each"];
+const ROOTS: [&str; 7] = ["var", "env", "stack", "aws", "self", "each", "module"];
 /// Roots of later versions.
-const LATER: [&str; 3] = ["lookup", "module", "remote"];
+const LATER: [&str; 2] = ["lookup", "remote"];
+/// Roots that a bare reference may begin with, beside an address.
+const REFERENCE_ROOTS: [&str; 6] = ["var", "self", "each", "module", "lookup", "remote"];
 /// What `aws` has.
 const AWS: [&str; 3] = ["account_id", "region", "partition"];
 
@@ -31,14 +34,42 @@ pub(super) enum Place<'a> {
     Output,
     /// In a block of a type.
     Block(&'a Block, &'a Schema),
-    /// In a reserved key that says which resources there are: what can be named is known before any of them.
-    Decided(&'a Block, &'a str),
+    /// In what a module is given.
+    Module(&'a ModuleBlock),
+    /// In a reserved key that says which resources there are.
+    Decided(Several<'a>, &'a str),
+}
+
+/// What may have a `for_each`.
+#[derive(Clone, Copy)]
+pub(super) enum Several<'a> {
+    Block(&'a Block),
+    Module(&'a ModuleBlock),
+}
+
+impl Several<'_> {
+    fn for_each(self) -> bool {
+        match self {
+            Self::Block(block) => block.reserved.for_each.is_some(),
+            Self::Module(module) => module.for_each.is_some(),
+        }
+    }
 }
 
 impl<'a> Place<'a> {
     fn block(self) -> Option<&'a Block> {
         match self {
-            Self::Block(block, _) | Self::Decided(block, _) => Some(block),
+            Self::Block(block, _) | Self::Decided(Several::Block(block), _) => Some(block),
+            Self::Early(_) | Self::Output | Self::Module(_) | Self::Decided(Several::Module(_), _) => None,
+        }
+    }
+
+    /// What `each` would be of.
+    fn several(self) -> Option<Several<'a>> {
+        match self {
+            Self::Block(block, _) => Some(Several::Block(block)),
+            Self::Module(module) => Some(Several::Module(module)),
+            Self::Decided(several, _) => Some(several),
             Self::Early(_) | Self::Output => None,
         }
     }
@@ -49,13 +80,17 @@ pub(super) struct Names<'a> {
     pub types: &'a dyn Types,
     pub variables: &'a IndexMap<String, Variable>,
     pub blocks: &'a IndexMap<Address, Block>,
+    pub modules: &'a IndexMap<String, ModuleBlock>,
     pub services: BTreeSet<String>,
+    /// The variables that something names.
+    pub used: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> Names<'a> {
     pub fn new(types: &'a dyn Types, stack: &'a Stack) -> Self {
         let services = types.names().iter().filter_map(|name| name.split('.').next()).map(str::to_owned).collect();
-        Self { types, variables: &stack.variables, blocks: &stack.blocks, services }
+        let Stack { variables, blocks, modules, .. } = stack;
+        Self { types, variables, blocks, modules, services, used: RefCell::default() }
     }
 
     /// Checks everything that a text names.
@@ -106,17 +141,15 @@ impl<'a> Names<'a> {
                     .help("use `var` or `env`"),
             ),
             ("each", None) => each(name, place),
+            ("module", None) if matches!(place, Place::Decided(_, "when")) => Some(undecided(root, "when")),
+            ("module", None) => self.module(steps.get(1..).unwrap_or_default()),
             ("stack", None) => one_of("stack", name, &["name"]),
             ("aws", None) => one_of("aws", name, &AWS),
-            (root, None) if matches!(place, Place::Decided(..)) && (root == "self" || self.services.contains(root)) => {
-                let Place::Decided(_, key) = place else { return None };
-                Some(
-                    Diagnostic::error("S3S-R5", format!("`{root}` cannot be named in `{key}`"))
-                        .note("It says which resources there are, and is read before any of them.")
-                        .help("use `var`, `env`, `stack` or `aws`"),
-                )
+            (root, None) if matches!(place, Place::Decided(_, "when")) && self.services.contains(root) => {
+                Some(undecided(root, "when"))
             }
             ("self", None) => match place {
+                Place::Decided(_, key) => Some(undecided(root, key)),
                 Place::Block(_, schema) => match steps.get(1..) {
                     Some([]) | None => Some(
                         Diagnostic::error("S3S-R1", "`self` needs a property or an attribute")
@@ -157,7 +190,7 @@ impl<'a> Names<'a> {
                 "account, region and partition are `aws.account_id`, `aws.region` and `aws.partition`".into()
             }
             ("path", _) => "paths are relative to the stack's folder as they are".into(),
-            _ => "there are var, env, stack, aws, self and the addresses of resources".into(),
+            _ => "there are var, env, stack, aws, self, module and the addresses of resources".into(),
         }
     }
 
@@ -165,6 +198,7 @@ impl<'a> Names<'a> {
         let Some(name) = name else {
             return Some(Diagnostic::error("S3S-R2", "`var` needs the name of a variable").help("write `var.NAME`"));
         };
+        self.used.borrow_mut().insert(name.to_owned());
         match self.variables.contains_key(name) {
             true => None,
             false => Some(self.no_variable(name)),
@@ -210,6 +244,68 @@ impl<'a> Names<'a> {
         }
     }
 
+    /// Checks what comes after `module`.
+    fn module(&self, steps: &[Step]) -> Option<Diagnostic> {
+        let code = "S3S-R12";
+        let Some((Step::Key(name), rest)) = steps.split_first() else {
+            let diagnostic = Diagnostic::error(code, "`module` needs the name of a module and of an output");
+            return Some(diagnostic.help("write `module.NAME.OUTPUT`"));
+        };
+        let Some(module) = self.modules.get(name) else { return Some(self.no_module(name)) };
+        let content = module.content.as_ref()?;
+        let (called, rest) = match (&module.for_each, rest) {
+            // The first step is an instance's key; whether there is such a one shows when `for_each` is evaluated.
+            (Some(_), [Step::Key(key), rest @ ..]) => (ModulePath::default().step(name, Some(key)).to_string(), rest),
+            _ => (format!("module.{name}."), rest),
+        };
+        let output = match rest {
+            [Step::Key(output), ..] => output,
+            _ => return None,
+        };
+        if content.outputs.contains_key(output) {
+            return None;
+        }
+        let known: Vec<&str> = content.outputs.keys().map(String::as_str).collect();
+        let near = did_you_mean(output, known.iter().copied());
+        let is_inside = self.services.contains(output) || ["var", "module"].contains(&output.as_str());
+        let help = match near {
+            Some(near) => format!("did you mean `{called}{near}`?"),
+            None if is_inside => {
+                format!("what is in a module is named by its outputs: write one under [output] in {}", content.folder)
+            }
+            None if known.is_empty() => format!("it has no outputs: write one under [output] in {}", content.folder),
+            None => format!("there {} {}", if known.len() == 1 { "is" } else { "are" }, known.join(", ")),
+        };
+        let message = format!("{} has no output `{output}`", called.trim_end_matches('.'));
+        Some(Diagnostic::error(code, message).help(help))
+    }
+
+    /// Says that a module is not there.
+    fn no_module(&self, name: &str) -> Diagnostic {
+        let help = match did_you_mean(name, self.modules.keys().map(String::as_str)) {
+            Some(near) => format!("did you mean `module.{near}`?"),
+            None => format!("add [module.{name}] with the folder of the module as its `source`"),
+        };
+        Diagnostic::error("S3S-R12", format!("there is no module `{name}`")).help(help)
+    }
+
+    /// What is wrong with a target of `depends_on`: it is not there.
+    pub fn no_target(&self, target: &Target) -> Option<Diagnostic> {
+        match target {
+            Target::Resource(address) if address.module.0.is_empty() => {
+                (!self.blocks.contains_key(&address.block())).then(|| self.no_block(&address.block()))
+            }
+            Target::Module(path) if path.0.len() == 1 => {
+                let name = &path.0.first()?.name;
+                (!self.modules.contains_key(name)).then(|| self.no_module(name))
+            }
+            inside => {
+                let diagnostic = Diagnostic::error("S3S-R5", format!("{inside} is inside of a module"));
+                Some(diagnostic.help("name the whole module, such as \"module.core\""))
+            }
+        }
+    }
+
     /// Says that a block is not there.
     pub fn no_block(&self, address: &Address) -> Diagnostic {
         let written = address.to_string();
@@ -222,17 +318,22 @@ impl<'a> Names<'a> {
     }
 }
 
+/// Says that something cannot be named where it is decided which resources there are.
+fn undecided(root: &str, key: &str) -> Diagnostic {
+    Diagnostic::error("S3S-R5", format!("`{root}` cannot be named in `{key}`"))
+        .note("It says which resources there are, and is read before any of them.")
+        .help("use `var`, `env`, `stack` or `aws`")
+}
+
 /// `each` stands for the instance, where a block has several.
 fn each(name: Option<&str>, place: Place<'_>) -> Option<Diagnostic> {
     let wrong = |what: &str| Some(Diagnostic::error("S3S-R5", format!("`each` stands for one of several, and {what}")));
-    match place {
-        Place::Decided(_, "for_each") => wrong("`for_each` says which there are").map(|one| one.help("use `var`")),
-        Place::Block(block, _) | Place::Decided(block, _) if block.reserved.for_each.is_some() => {
-            one_of("each", name, &["key", "value"])
-        }
-        Place::Block(..) | Place::Decided(..) => wrong("this block has no `for_each`")
+    match (place, place.several()) {
+        (Place::Decided(_, "for_each"), _) => wrong("`for_each` says which there are").map(|one| one.help("use `var`")),
+        (_, Some(several)) if several.for_each() => one_of("each", name, &["key", "value"]),
+        (_, Some(_)) => wrong("this block has no `for_each`")
             .map(|one| one.help("add `for_each = …` with a map or a list, or take `each` out")),
-        Place::Early(_) | Place::Output => wrong("here is no block").map(|one| one.help("name one of them")),
+        (_, None) => wrong("here is no block").map(|one| one.help("name one of them")),
     }
 }
 
@@ -310,7 +411,8 @@ impl Rewriter<'_> {
         }
     }
 
-    fn node(&mut self, node: &mut Node, shape: &Shape, path: &Path) {
+    /// Rewrites one value of a shape.
+    pub fn node(&mut self, node: &mut Node, shape: &Shape, path: &Path) {
         match &mut node.kind {
             NodeKind::Text(template) => {
                 if let (Some(rules), Some(text)) = (reference_rules(shape), template.literal())
@@ -340,7 +442,7 @@ impl Rewriter<'_> {
 
     fn is_reference(&mut self, text: &str, rules: &ReferenceRules, path: &Path) -> bool {
         let names_root = |root: &str| text.strip_prefix(root).is_some_and(|rest| rest.starts_with('.'));
-        if names_root("var") || names_root("self") || LATER.iter().any(|root| names_root(root)) {
+        if REFERENCE_ROOTS.iter().any(|root| names_root(root)) {
             return true;
         }
         let address = text.parse::<Address>().ok();

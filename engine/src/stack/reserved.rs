@@ -6,7 +6,7 @@ use super::fields;
 use super::model::{Node, NodeKind, Reserved, Table};
 use super::problems::Site;
 use super::sections::later;
-use crate::address::{Address, AddressError, Path, Step};
+use crate::address::{Address, AddressError, Path, Step, Target};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
 use crate::schema::{Property, Schema, Shape};
 
@@ -60,8 +60,7 @@ pub(super) fn take(
     let mut told = Diagnostics::default();
     let mut reader = Reader { address, diagnostics: &mut told };
     let mut reserved = Reserved {
-        depends_on: reader
-            .addresses(taken.get("depends_on").map(|entry| &entry.node), "the address of a block of this stack"),
+        depends_on: reader.targets(taken.get("depends_on").map(|entry| &entry.node)),
         moved_from: reader.addresses(taken.get("moved_from").map(|entry| &entry.node), MOVED_FROM),
         moved_keys: reader.moved_keys(taken.get("moved_from").map(|entry| &entry.node)),
         ignore_changes: reader.paths(taken.get("ignore_changes").map(|entry| &entry.node), schema),
@@ -84,6 +83,26 @@ pub(super) fn take(
 /// What stands under `moved_from`.
 const MOVED_FROM: &str = "the address that this block had before";
 
+/// A text and its place.
+type Written<'n> = (&'n str, &'n Span);
+
+/// The texts of a text or a list of them: those that are written out, and those with an expression in them.
+pub(super) fn written_texts(node: &Node) -> (Vec<Written<'_>>, Vec<Written<'_>>) {
+    let nodes = match &node.kind {
+        NodeKind::List(list) => list.iter().collect(),
+        _ => vec![node],
+    };
+    let (mut written, mut computed) = (Vec::new(), Vec::new());
+    for node in nodes {
+        match (&node.kind, node.literal()) {
+            (_, Some(text)) => written.push((text, &node.span)),
+            (NodeKind::Text(template), None) => computed.push((template.text(), &node.span)),
+            _ => {}
+        }
+    }
+    (written, computed)
+}
+
 struct Reader<'a> {
     address: &'a Address,
     diagnostics: &'a mut Diagnostics,
@@ -96,23 +115,31 @@ impl Reader<'_> {
 
     /// The literal texts of a text or a list of them; kinds were checked before.
     fn texts<'n>(&mut self, node: Option<&'n Node>) -> Vec<(&'n str, &'n Span)> {
-        let nodes = match node.map(|node| (&node.kind, node)) {
-            None => return Vec::new(),
-            Some((NodeKind::List(list), _)) => list.iter().collect(),
-            Some((_, node)) => vec![node],
-        };
-        let mut texts = Vec::new();
-        for node in nodes {
-            match (&node.kind, node.literal()) {
-                (_, Some(text)) => texts.push((text, &node.span)),
-                (NodeKind::Text(template), None) => {
-                    let message = format!("`{}` must be written out, without expressions", template.text());
-                    self.refuse(message, &node.span, "write the bare name, such as \"s3.bucket.data\"");
-                }
-                _ => {}
-            }
+        let Some(node) = node else { return Vec::new() };
+        let (texts, computed) = written_texts(node);
+        for (text, span) in computed {
+            let message = format!("`{text}` must be written out, without expressions");
+            self.refuse(message, span, "write the bare name, such as \"s3.bucket.data\"");
         }
         texts
+    }
+
+    /// What `depends_on` says.
+    fn targets(&mut self, node: Option<&Node>) -> Vec<(Target, Span)> {
+        let mut targets = Vec::new();
+        for (text, span) in self.texts(node) {
+            match text.parse() {
+                Ok(Target::Resource(address)) if address == *self.address => {
+                    self.refuse("a block cannot name itself here".into(), span, "take it out");
+                }
+                Ok(target) => targets.push((target, span.clone())),
+                Err(AddressError { text }) => {
+                    let message = format!("`{text}` is neither the address of a resource nor of a module");
+                    self.refuse(message, span, "write one of this file, such as \"s3.bucket.data\" or \"module.core\"");
+                }
+            }
+        }
+        targets
     }
 
     fn addresses(&mut self, node: Option<&Node>, what: &str) -> Vec<(Address, Span)> {

@@ -21,8 +21,24 @@ pub(super) const SECTIONS: [&str; 9] =
 /// The keys of `[stack]`.
 pub(super) const SETTINGS: [&str; 6] = ["name", "region", "tags", "requires", "account_id", "id"];
 
+/// What the files are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whole {
+    Stack,
+    Module,
+}
+
+/// The sections that only a stack has.
+const OF_STACK: [&str; 5] = ["stack", "backend", "env", "remote", "account"];
+
 /// Reads all sections and blocks of the root table.
-pub(super) fn read(root: Table, headers: &[Span], types: &dyn Types, diagnostics: &mut Diagnostics) -> Stack {
+pub(super) fn read(
+    root: Table,
+    whole: Whole,
+    headers: &[Span],
+    types: &dyn Types,
+    diagnostics: &mut Diagnostics,
+) -> Stack {
     let mut stack = Stack::default();
     let names = types.names();
     let is_service = |word: &str| names.iter().any(|name| name.split('.').next() == Some(word));
@@ -30,12 +46,21 @@ pub(super) fn read(root: Table, headers: &[Span], types: &dyn Types, diagnostics
     for (name, entry) in root {
         let mut section = Section { headers, is_type: &is_type, diagnostics };
         match name.as_str() {
+            name if whole == Whole::Module && OF_STACK.contains(&name) => {
+                let message = format!("[{name}] belongs to a stack, and this is a module");
+                let diagnostic = Diagnostic::error("S3S-P6", message).at(entry.key_span);
+                section.diagnostics.push(diagnostic.help(match name {
+                    "remote" => "name the remote in the stack, and give its values to the module: `var.NAME = …`",
+                    _ => "write it into stack.toml; what differs by use is a variable of the module, under [var]",
+                }));
+            }
             "stack" => section.settings(entry, &mut stack),
             "backend" => section.backend(entry, &mut stack),
             "var" => section.variables(entry, &mut stack),
             "output" => section.outputs(entry, &mut stack),
             "env" => section.environments(entry, &mut stack),
-            "module" | "lookup" | "remote" | "account" => {
+            "module" => section.modules(entry, &mut stack),
+            "lookup" | "remote" | "account" => {
                 section.diagnostics.push(later(&format!("[{name}]"), &entry.key_span));
             }
             service if is_service(service) => blocks::read_service(service, entry, types, &mut stack, diagnostics),
@@ -79,15 +104,15 @@ pub fn check_setting(name: &str, node: &Node, value: &Value) -> Diagnostics {
 }
 
 /// Reads sections into a stack.
-struct Section<'a> {
+pub(super) struct Section<'a> {
     headers: &'a [Span],
     is_type: &'a dyn Fn(&str) -> bool,
-    diagnostics: &'a mut Diagnostics,
+    pub(super) diagnostics: &'a mut Diagnostics,
 }
 
 impl Section<'_> {
     /// The table of an entry, with its place; says so if it is none.
-    fn table(&mut self, name: &str, entry: Entry) -> Option<(Table, Span)> {
+    pub(super) fn table(&mut self, name: &str, entry: Entry) -> Option<(Table, Span)> {
         let what = entry.node.describe();
         match entry.node.kind {
             NodeKind::Table(table) => Some((table, entry.node.span)),
@@ -104,13 +129,13 @@ impl Section<'_> {
     }
 
     /// Checks a table's literals against what the section takes.
-    fn check(&mut self, name: &str, span: &Span, table: &Table, fields: &IndexMap<String, Property>) {
+    pub(super) fn check(&mut self, name: &str, span: &Span, table: &Table, fields: &IndexMap<String, Property>) {
         let (headers, is_type) = (self.headers, self.is_type);
         Site { name, span, table, fields, address: None, headers, is_type }.check(self.diagnostics);
     }
 
     /// Says of each of these keys that has an expression in it that it can't.
-    fn written_out(&mut self, table: &Table, keys: &[&str]) {
+    pub(super) fn written_out(&mut self, table: &Table, keys: &[&str]) {
         for key in keys {
             if let Some(Entry { node: Node { kind: NodeKind::Text(template), span }, .. }) = table.get(*key)
                 && !template.is_literal()
@@ -270,7 +295,7 @@ impl Section<'_> {
     /// Checks what is literal in a default against its type.
     fn default_fits(&mut self, name: &str, default: &Node, shape: &VariableType) {
         let value = sketch::node(default, &Shape::Document, self.is_type);
-        if let Err(wrong) = types::fit(value, shape, &Path::default()) {
+        if let Err(wrong) = types::fit(value, shape) {
             let message = format!("the default of `{name}` does not fit its type: {}", wrong.message);
             let diagnostic = Diagnostic::error("S3S-W13", message).at(default.span.clone());
             self.diagnostics.push(diagnostic.help(wrong.help.unwrap_or_else(|| format!("its type is {shape}"))));

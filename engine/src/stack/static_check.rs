@@ -5,13 +5,26 @@ use std::collections::BTreeMap;
 use super::load::Types;
 use super::model::*;
 use super::problems::Site;
-use super::references::{Names, Place, Rewriter};
+use super::references::{Names, Place, Rewriter, Several};
+use super::sections::Whole;
+use super::sketch;
+use super::variables::types;
 use crate::address::Path;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
+use crate::schema::Shape;
 
 /// Checks literals against the schemas and names against what there is; writes bare references as expressions.
-pub(super) fn check(stack: &mut Stack, headers: &[Span], types: &dyn Types, diagnostics: &mut Diagnostics) {
+pub(super) fn check(
+    stack: &mut Stack,
+    whole: Whole,
+    headers: &[Span],
+    types: &dyn Types,
+    diagnostics: &mut Diagnostics,
+) {
     let is_type = |name: &str| types.schema(name).is_some();
+    for module in stack.modules.values_mut() {
+        inputs(module, types, diagnostics);
+    }
     for block in stack.blocks.values_mut() {
         let Some(schema) = types.schema(block.address.type_name.as_str()) else { continue };
         let mut rewriter = Rewriter { types, problems: Vec::new() };
@@ -41,6 +54,21 @@ pub(super) fn check(stack: &mut Stack, headers: &[Span], types: &dyn Types, diag
     for (place, node) in stack.outputs.values().map(|output| (Place::Output, &output.value)) {
         texts(node, place, &names, diagnostics);
     }
+    for module in stack.modules.values() {
+        for entry in module.inputs.values() {
+            texts(&entry.node, Place::Module(module), &names, diagnostics);
+        }
+        for (key, node) in [("for_each", &module.for_each), ("when", &module.when)] {
+            if let Some(node) = node {
+                texts(node, Place::Decided(Several::Module(module), key), &names, diagnostics);
+            }
+        }
+        for (target, span) in &module.depends_on {
+            if let Some(diagnostic) = names.no_target(target) {
+                diagnostics.push(diagnostic.at(span.clone()));
+            }
+        }
+    }
     let mut moved = BTreeMap::new();
     for block in stack.blocks.values() {
         let Some(schema) = types.schema(block.address.type_name.as_str()) else { continue };
@@ -52,12 +80,12 @@ pub(super) fn check(stack: &mut Stack, headers: &[Span], types: &dyn Types, diag
         }
         for (key, node) in [("for_each", &reserved.for_each), ("when", &reserved.when)] {
             if let Some(node) = node {
-                texts(node, Place::Decided(block, key), &names, diagnostics);
+                texts(node, Place::Decided(Several::Block(block), key), &names, diagnostics);
             }
         }
-        for (address, span) in &reserved.depends_on {
-            if !stack.blocks.contains_key(&address.block()) {
-                diagnostics.push(names.no_block(address).at(span.clone()).on(&block.address));
+        for (target, span) in &reserved.depends_on {
+            if let Some(diagnostic) = names.no_target(target) {
+                diagnostics.push(diagnostic.at(span.clone()).on(&block.address));
             }
         }
         for (address, span) in reserved.moved_from.iter().chain(reserved.moved_keys.values()) {
@@ -87,6 +115,66 @@ pub(super) fn check(stack: &mut Stack, headers: &[Span], types: &dyn Types, diag
                 ),
                 _ => {}
             }
+        }
+    }
+    if whole == Whole::Module {
+        unused(stack, &names, diagnostics);
+    }
+}
+
+/// Says which variables of a module nothing uses. One mistake may be all that kept a variable from being used, so nothing is said of
+/// a stack with errors.
+fn unused(stack: &Stack, names: &Names<'_>, diagnostics: &mut Diagnostics) {
+    if diagnostics.has_errors() {
+        return;
+    }
+    let used = names.used.borrow();
+    for (name, variable) in stack.variables.iter().filter(|(name, _)| !used.contains(*name)) {
+        let message = format!("nothing uses the variable `{name}`");
+        let diagnostic = Diagnostic::warning("S3S-W20", message).at(variable.span.clone());
+        diagnostics.push(diagnostic.help(format!("take it out, or write ${{var.{name}}} where it belongs")));
+    }
+}
+
+/// Checks what a module is given against its variables, and writes bare references in it as expressions.
+fn inputs(module: &mut ModuleBlock, types: &dyn Types, diagnostics: &mut Diagnostics) {
+    let Some(content) = &module.content else { return };
+    let is_type = |name: &str| types.schema(name).is_some();
+    for (name, entry) in &mut module.inputs {
+        let Some(variable) = content.variables.get(name) else {
+            let message = format!("module.{} has no variable `{name}`", module.name);
+            let diagnostic = Diagnostic::error("S3S-W12", message).at(entry.key_span.clone());
+            let known = || content.variables.keys().map(String::as_str);
+            diagnostics.push(match did_you_mean(name, known()) {
+                Some(near) => diagnostic.help(format!("did you mean `var.{near}`?")),
+                None if content.variables.is_empty() => diagnostic.help("it has none: take this out"),
+                None => diagnostic.help(format!("there are {}", known().collect::<Vec<_>>().join(", "))),
+            });
+            continue;
+        };
+        let mut rewriter = Rewriter { types, problems: Vec::new() };
+        rewriter.node(&mut entry.node, &variable.shape.shape(), &Path::default());
+        let wrong = rewriter.problems.into_iter().map(|problem| (problem.message, problem.help)).next();
+        let wrong = wrong.or_else(|| {
+            let value = sketch::node(&entry.node, &Shape::Document, &is_type);
+            let wrong = types::fit(value, &variable.shape).err()?;
+            let help = wrong.help.unwrap_or_else(|| format!("its type is {}", variable.shape));
+            Some((format!("does not fit: {}", wrong.message), Some(help)))
+        });
+        if let Some((message, help)) = wrong {
+            let message = format!("`{name}` of module.{}: {message}", module.name);
+            let diagnostic = Diagnostic::error("S3S-W13", message).at(entry.node.span.clone());
+            let diagnostic = diagnostic.label(Some(variable.span.clone()), "the variable");
+            diagnostics.push(diagnostic.help(help.unwrap_or_else(|| format!("its type is {}", variable.shape))));
+        }
+    }
+    for (name, variable) in &content.variables {
+        if variable.default.is_none() && !module.inputs.contains_key(name) {
+            let what = variable.description.as_ref().map_or_else(String::new, |text| format!(" ({text})"));
+            let message = format!("module.{} gets no value for its variable `{name}`{what}", module.name);
+            let diagnostic = Diagnostic::error("S3S-W11", message).at(module.span.clone());
+            let diagnostic = diagnostic.label(Some(variable.span.clone()), "the variable");
+            diagnostics.push(diagnostic.help(format!("write `var.{name} = …` there; its type is {}", variable.shape)));
         }
     }
 }

@@ -74,7 +74,7 @@ impl Provider for AccessKey {
             return Err(take_back(user, &id, &error, progress).await);
         }
         let mut attributes = attributes(&id, Some(&secret));
-        attributes.insert("kept_at".to_owned(), here(&context.folder).into());
+        attributes.insert("kept_at".to_owned(), here(context.files.root()).into());
         progress.identified(&id, attributes.clone()).await?;
 
         if create.desired.get("active").and_then(Value::as_bool) == Some(false) {
@@ -116,7 +116,7 @@ impl Provider for AccessKey {
 
 /// Takes a key's lines out of its file.
 async fn forget_lines(context: &Context, wanted: Wanted<'_>, id: &str, digest: Option<&str>) -> Result<(), Fault> {
-    let (folder, beside) = (context.folder.clone(), wanted.path.to_owned());
+    let (folder, beside) = (context.files.root().to_owned(), wanted.path.to_owned());
     blocking(move || env_file::tidy(&folder, &beside)).await?;
     let Some(mut file) = load(context, wanted.path).await? else { return Ok(()) };
     let before = file.clone();
@@ -157,7 +157,7 @@ impl AccessKey {
             let digest = text(&question.attributes, "secret_digest");
             let secret = wanted.secret(file.as_ref(), &key.id, digest);
             let kept_at = text(&question.attributes, "kept_at");
-            let here = here(&context.folder);
+            let here = here(context.files.root());
             let (copy, set) = match (&secret, kept_at) {
                 (Err(_), Some(place)) if place != here => {
                     // The file is on another machine, where it may be as it shall be for all that is known here.
@@ -206,7 +206,7 @@ impl AccessKey {
                 if let Ok(secret) = wanted.secret(file.as_ref(), &key.id, None) {
                     let mut live = live(user, key, question);
                     live.attributes = attributes(&key.id, Some(&secret));
-                    live.attributes.insert("kept_at".to_owned(), here(&context.folder).into());
+                    live.attributes.insert("kept_at".to_owned(), here(context.files.root()).into());
                     let set = wanted.live(file.as_ref(), &key.id, Some(&secret));
                     let members = [("path", Value::from(wanted.path)), ("set", Value::Map(set))];
                     live.managed.insert("env_file".to_owned(), Value::map(members));
@@ -239,7 +239,7 @@ impl AccessKey {
             Ok(secret) => Some(secret),
             Err(_) if !wanted.needs_secret() => None,
             Err(why) => {
-                let place = text(&update.attributes, "kept_at").filter(|place| *place != here(&context.folder));
+                let place = text(&update.attributes, "kept_at").filter(|place| *place != here(context.files.root()));
                 let message = match place {
                     Some(place) => format!(
                         "the file with the secret of {id} is at {place}: run this there, or give `rotate` another text \
@@ -264,7 +264,7 @@ impl AccessKey {
             forget_lines(context, old, id, digest).await?;
         }
         let mut learned = attributes(id, secret.as_deref());
-        learned.insert("kept_at".to_owned(), here(&context.folder).into());
+        learned.insert("kept_at".to_owned(), here(context.files.root()).into());
         Ok(learned)
     }
 }
@@ -342,7 +342,7 @@ async fn take_back(user: User<'_>, id: &str, error: &EnvFileError, progress: &dy
 }
 
 async fn prepare(context: &Context, wanted: Wanted<'_>) -> Result<Prepared, Fault> {
-    let (folder, path) = (context.folder.clone(), wanted.path.to_owned());
+    let (folder, path) = (context.files.root().to_owned(), wanted.path.to_owned());
     blocking(move || env_file::prepare(&folder, &path)).await?.map_err(|error| fault(&error))
 }
 
@@ -373,12 +373,12 @@ async fn write(
 }
 
 async fn load(context: &Context, path: &str) -> Result<Option<EnvText>, Fault> {
-    let (folder, path) = (context.folder.clone(), path.to_owned());
+    let (folder, path) = (context.files.root().to_owned(), path.to_owned());
     blocking(move || env_file::read(&folder, &path)).await?.map_err(|error| fault(&error))
 }
 
 async fn edit(context: &Context, path: &str, change: impl FnOnce(&mut EnvText) + Send + 'static) -> Result<(), Fault> {
-    let (folder, path) = (context.folder.clone(), path.to_owned());
+    let (folder, path) = (context.files.root().to_owned(), path.to_owned());
     blocking(move || env_file::commit(&folder, &path, change)).await?.map_err(|error| fault(&error))
 }
 

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::folder::Folder;
 use crate::aws::{Clients, Settings};
 use crate::resources::Sweeps;
 use crate::resources::testing::{graph, managed, problems};
@@ -64,7 +65,7 @@ impl Service {
             session: Clients::load(settings).await.unwrap().home().unwrap(),
             facts: facts(),
             lineage: "l".into(),
-            folder: ".".into(),
+            files: Arc::new(Folder::new(".")),
             sweeps: Arc::new(Sweeps::default()),
         };
         Self { context, asked }

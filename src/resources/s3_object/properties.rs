@@ -24,12 +24,12 @@ pub(super) struct Properties {
     /// The text itself. It is kept in state; a secret is not, only whether it changed.
     #[schemars(extend("x-write-only" = true))]
     content: Option<String>,
-    /// A file of the stack folder.
-    #[schemars(extend("x-memory" = true))]
+    /// A file of the stack folder, or in a module of the module's.
+    #[schemars(extend("x-memory" = true, "x-file" = true))]
     source: Option<String>,
     /// A folder of the stack folder: each of its files becomes an object, and goes when the file does. Other objects
     /// under the same prefix are left alone.
-    #[schemars(extend("x-memory" = true))]
+    #[schemars(extend("x-memory" = true, "x-file" = true))]
     folder: Option<String>,
     /// The media type; guessed by the ending of key or file if nothing is said. Not with `folder`.
     #[schemars(length(min = 1), extend("x-removal" = "keep"))]

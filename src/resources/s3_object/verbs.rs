@@ -13,7 +13,6 @@ use super::live::{Held, Place, head};
 use super::object::{Object, prefix};
 use super::upload::{Body, Existing, Extras, write};
 use crate::aws::{Operation, rules};
-use crate::folder::Folder;
 use crate::resources::{Context, Create, Delete, Depth, Progress, Provider, Question, Reply, Update};
 
 const DELETE: Operation = Operation::idempotent("s3", "DeleteObject");
@@ -272,7 +271,9 @@ impl Work<'_> {
 
     /// A file of the stack folder, of the digest that the plan saw.
     fn file(&self, path: &str, planned: &Value) -> Result<Body, Fault> {
-        let full = Folder::new(&self.context.folder)
+        let full = self
+            .context
+            .files
             .resolve(path)
             .map_err(|why| Fault::local(FaultKind::Invalid, "upload", why))?;
         Ok(Body::File { path: full, shown: path.to_owned(), planned: planned.as_str().map(str::to_owned) })

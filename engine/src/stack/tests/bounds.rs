@@ -1,10 +1,10 @@
 //! What is not trusted is bounded: by counting, since time is the machine's.
 
 use super::super::{MAX_BYTES, MAX_DEPTH, MAX_VALUES, load};
-use super::{file, lines, types};
+use super::{NoModules, file, lines, types};
 
 fn refused(text: &str) -> String {
-    let (stack, diagnostics) = load(&[file("stack.toml", text)], &types());
+    let (stack, diagnostics) = load(&[file("stack.toml", text)], &types(), &NoModules);
     assert!(stack.is_none());
     lines(&diagnostics)
 }
@@ -47,7 +47,7 @@ fn nothing_nests_deeper_than_the_bound_however_it_is_written() {
 fn as_deep_as_the_bound_is_read() {
     // Four keys and sixty lists; `default` takes anything.
     let text = format!("stack.name = \"x\"\nvar.a.default.b = {}1{}", "[".repeat(60), "]".repeat(60));
-    let (stack, diagnostics) = load(&[file("stack.toml", &text)], &types());
+    let (stack, diagnostics) = load(&[file("stack.toml", &text)], &types(), &NoModules);
     assert_eq!(lines(&diagnostics), "");
     assert!(stack.is_some());
 }
@@ -60,9 +60,9 @@ fn a_stack_has_at_most_so_many_values_in_all_its_files() {
     assert_eq!(said.lines().count(), 1);
 
     let half = |name: &str| file(name, &format!("[output]\n{name} = [{}]\n", "1,".repeat(MAX_VALUES / 2)));
-    let (stack, diagnostics) = load(&[half("a"), half("b")], &types());
+    let (stack, diagnostics) = load(&[half("a"), half("b")], &types(), &NoModules);
     assert!(stack.is_none(), "{}", lines(&diagnostics));
-    assert!(load(&[half("a")], &types()).0.is_some());
+    assert!(load(&[half("a")], &types(), &NoModules).0.is_some());
 }
 
 #[test]
@@ -84,6 +84,6 @@ fn what_is_told_is_bounded_too() {
     assert!(said.contains("more syntax errors"));
 
     let unknown: String = (0..5_000).map(|at| format!("[unknown{at}.x]\n")).collect();
-    let (_, diagnostics) = load(&[file("stack.toml", &unknown)], &types());
+    let (_, diagnostics) = load(&[file("stack.toml", &unknown)], &types(), &NoModules);
     assert!(diagnostics.0.len() <= 202, "{}", diagnostics.0.len());
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::super::load;
 use super::super::variables::{Given, resolve};
-use super::{file, lines, types};
+use super::{NoModules, file, lines, types};
 use crate::testing::files::InMemory;
 
 /// Words of the language in no order at all.
@@ -101,7 +101,7 @@ proptest! {
     #[test]
     fn no_soup_of_words_is_too_odd(text in soup(), other in soup()) {
         let files = [file("stack.toml", &text), file("b.stack.toml", &other)];
-        let (stack, diagnostics) = load(&files, &types());
+        let (stack, diagnostics) = load(&files, &types(), &NoModules);
         prop_assert!(stack.is_some() || diagnostics.has_errors());
         for diagnostic in &diagnostics.0 {
             // What does not fit a schema, or is no expression, says what was expected in its message.
@@ -117,14 +117,14 @@ proptest! {
     #[test]
     fn no_bytes_are_too_odd(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let text = String::from_utf8_lossy(&bytes);
-        let _ = load(&[file("stack.toml", &text)], &types());
+        let _ = load(&[file("stack.toml", &text)], &types(), &NoModules);
     }
 }
 
 proptest! {
     #[test]
     fn right_stacks_load(text in stack()) {
-        let (stack, diagnostics) = load(&[file("stack.toml", &text)], &types());
+        let (stack, diagnostics) = load(&[file("stack.toml", &text)], &types(), &NoModules);
         prop_assert_eq!(lines(&diagnostics), "");
         let given = Given { chosen_environment: "default".into(), ..Given::default() };
         let (_, diagnostics) = resolve(&stack.unwrap(), &given, &InMemory::default());

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::load::{Types, load};
+use super::load::{NoModules, Types, load};
 use super::model::*;
 use crate::address::{Address, Path};
 use crate::diagnostic::{Diagnostics, SourceFile};
@@ -203,12 +203,12 @@ pub(super) fn lines(diagnostics: &Diagnostics) -> String {
 /// What loading a stack without further settings says.
 pub(super) fn said(text: &str) -> String {
     let text = format!("stack.name = \"x\"\n{text}");
-    lines(&load(&[file("stack.toml", &text)], &types()).1)
+    lines(&load(&[file("stack.toml", &text)], &types(), &NoModules).1)
 }
 
 /// A stack that is right.
 pub(super) fn loaded(text: &str) -> Stack {
-    let (stack, diagnostics) = load(&[file("stack.toml", text)], &types());
+    let (stack, diagnostics) = load(&[file("stack.toml", text)], &types(), &NoModules);
     assert_eq!(lines(&diagnostics), "");
     stack.unwrap()
 }
@@ -263,7 +263,7 @@ fn several_files_make_one_stack() {
             "[var]\nb = \"${var.a}\"\n[s3.bucket.two]\nname = \"${s3.bucket.one.name}-2\"\n[output]\nx = 1\n",
         ),
     ];
-    let (stack, diagnostics) = load(&files, &types());
+    let (stack, diagnostics) = load(&files, &types(), &NoModules);
     assert_eq!(lines(&diagnostics), "");
     let stack = stack.unwrap();
     assert_eq!(stack.variables.len(), 2);

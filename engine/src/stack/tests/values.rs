@@ -294,6 +294,7 @@ fn settings_are_checked_again_once_they_are_evaluated() {
     let stack = super::load(
         &[file("stack.toml", "[stack]\nname = \"${var.n}\"\nregion = \"${null}\"\n[var]\nn = \"Not a name\"\n")],
         &super::types(),
+        &super::NoModules,
     );
     let settings = stack.0.unwrap().settings;
     let said = |name: &str, node: &Option<super::Node>, value: Value| {
@@ -308,7 +309,7 @@ fn settings_are_checked_again_once_they_are_evaluated() {
 #[test]
 fn what_loading_told_is_not_told_again() {
     let text = "[stack]\nname = \"x\"\n[var]\na = \"${var.none}${aws.region}\"\nc = \"${var.a}\"\n[var.b]\ntype = \"number\"\ndefault = \"three\"\n";
-    let (stack, told) = super::load(&[file("stack.toml", text)], &super::types());
+    let (stack, told) = super::load(&[file("stack.toml", text)], &super::types(), &super::NoModules);
     assert_eq!(told.0.len(), 3, "{}", lines(&told));
     let (variables, again) = resolve(&stack.unwrap(), &given(), &InMemory::default());
     assert_eq!(lines(&again), "");

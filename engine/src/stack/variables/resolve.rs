@@ -274,7 +274,7 @@ impl Resolution<'_> {
         let Candidate::Node(node) = candidate else { return false };
         let scope = EarlyScope { variables: &self.found, environment: self.environment, files: self.files };
         match evaluate(node, &scope, &self.budget) {
-            Ok(value) => types::fit(value, &variable.shape, &Path::default()).is_err(),
+            Ok(value) => types::fit(value, &variable.shape).is_err(),
             Err(_) => true,
         }
     }
@@ -300,7 +300,7 @@ impl Resolution<'_> {
                 Some(values.collect::<Result<Vec<_>, _>>()?)
             }
         };
-        let value = types::fit(value, &variable.shape, &Path::default()).map_err(|wrong| {
+        let value = types::fit(value, &variable.shape).map_err(|wrong| {
             let place = if wrong.path.0.is_empty() { String::new() } else { format!(" at {}", wrong.path) };
             misfit(format!("does not fit{place}: {}", wrong.message), wrong.help)
         })?;

@@ -4,7 +4,7 @@ use super::super::model::Variable;
 use crate::value::Value;
 
 /// What rule a value breaks, in words that follow "a value that", and never with a value in them that is secret.
-pub(super) fn broken(variable: &Variable, allowed: Option<&[Value]>, value: &Value) -> Option<(String, String)> {
+pub(crate) fn broken(variable: &Variable, allowed: Option<&[Value]>, value: &Value) -> Option<(String, String)> {
     let secret = variable.sensitive || value.is_sensitive();
     let value = match value {
         Value::Secret(secret) => secret.expose(),

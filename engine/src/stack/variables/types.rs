@@ -3,8 +3,9 @@
 use indexmap::IndexMap;
 
 use super::super::model::{Node, NodeKind, VariableType};
-use crate::address::{Address, Path};
+use crate::address::{Address, ModulePath, Path};
 use crate::diagnostic::did_you_mean;
+use crate::schema::{Items, Property, ReferenceRules, Shape};
 use crate::value::{Map, Secret, Value};
 
 /// Deepest nesting of a type.
@@ -179,7 +180,7 @@ fn common<'a>(mut nodes: impl Iterator<Item = &'a Node>) -> VariableType {
 
 /// Why a value does not fit a type.
 #[derive(Debug, Clone, PartialEq)]
-pub(in super::super) struct Misfit {
+pub(crate) struct Misfit {
     /// Where in the value.
     pub path: Path,
     /// What was expected there and what is there.
@@ -189,7 +190,11 @@ pub(in super::super) struct Misfit {
 }
 
 /// The value as one of the type, or why it is none. Secrets stay secret, and no message shows a value.
-pub(in super::super) fn fit(value: Value, shape: &VariableType, path: &Path) -> Result<Value, Misfit> {
+pub(crate) fn fit(value: Value, shape: &VariableType) -> Result<Value, Misfit> {
+    fit_at(value, shape, &Path::default())
+}
+
+fn fit_at(value: Value, shape: &VariableType, path: &Path) -> Result<Value, Misfit> {
     let misfit = |found: &Value| Misfit {
         path: path.clone(),
         message: format!("expected {}, found {}", shape.describe(), found.kind()),
@@ -203,7 +208,7 @@ pub(in super::super) fn fit(value: Value, shape: &VariableType, path: &Path) -> 
     };
     match (shape, value) {
         (shape, Value::Secret(secret)) => {
-            fit(secret.expose().clone(), shape, path).map(|value| Value::Secret(Secret::new(value)))
+            fit_at(secret.expose().clone(), shape, path).map(|value| Value::Secret(Secret::new(value)))
         }
         // Nothing is unknown once variables are resolved; before that an expression may turn out to fit.
         (VariableType::Any, value) | (_, value @ (Value::Null | Value::Unknown(_))) => Ok(value),
@@ -223,7 +228,7 @@ pub(in super::super) fn fit(value: Value, shape: &VariableType, path: &Path) -> 
         }
         (VariableType::Map(item), Value::Map(map)) => {
             let fitted = map.into_iter().map(|(key, value)| {
-                let value = fit(value, item, &path.key(&key))?;
+                let value = fit_at(value, item, &path.key(&key))?;
                 Ok((key, value))
             });
             fitted.collect::<Result<Map, _>>().map(Value::Map)
@@ -240,8 +245,32 @@ pub(in super::super) fn fit(value: Value, shape: &VariableType, path: &Path) -> 
     }
 }
 
+/// Texts as the addresses that they are, where the type wants resources. They were written in a file of `module`.
+pub(crate) fn refer(value: Value, shape: &VariableType, module: &ModulePath) -> Value {
+    match (shape, value) {
+        (VariableType::Ref(_), Value::String(text)) => match text.parse::<Address>() {
+            Ok(address) => Value::Reference(address.within(module)),
+            Err(_) => Value::String(text),
+        },
+        (VariableType::List(item) | VariableType::Set(item), Value::List(list)) => {
+            Value::List(list.into_iter().map(|value| refer(value, item, module)).collect())
+        }
+        (VariableType::Map(item), Value::Map(map)) => {
+            Value::Map(map.into_iter().map(|(key, value)| (key, refer(value, item, module))).collect())
+        }
+        (VariableType::Object(fields), Value::Map(map)) => {
+            let refer = |(key, value): (String, Value)| match fields.get(&key) {
+                Some((shape, _)) => (key, refer(value, shape, module)),
+                None => (key, value),
+            };
+            Value::Map(map.into_iter().map(refer).collect())
+        }
+        (_, value) => value,
+    }
+}
+
 fn items(list: Vec<Value>, shape: &VariableType, path: &Path) -> Result<Vec<Value>, Misfit> {
-    list.into_iter().enumerate().map(|(at, value)| fit(value, shape, &path.index(at))).collect()
+    list.into_iter().enumerate().map(|(at, value)| fit_at(value, shape, &path.index(at))).collect()
 }
 
 fn object(mut map: Map, fields: &IndexMap<String, (VariableType, bool)>, path: &Path) -> Result<Value, Misfit> {
@@ -249,7 +278,7 @@ fn object(mut map: Map, fields: &IndexMap<String, (VariableType, bool)>, path: &
     for (name, (shape, optional)) in fields {
         match map.remove(name) {
             Some(value) => {
-                fitted.insert(name.clone(), fit(value, shape, &path.key(name))?);
+                fitted.insert(name.clone(), fit_at(value, shape, &path.key(name))?);
             }
             None if *optional => {}
             None => {
@@ -275,6 +304,23 @@ fn object(mut map: Map, fields: &IndexMap<String, (VariableType, bool)>, path: &
 }
 
 impl VariableType {
+    /// Where in a value of this type references stand, as a shape: everything else is a document.
+    pub(in super::super) fn shape(&self) -> Shape {
+        let property = |shape: &Self| Box::new(Property::new(shape.shape()));
+        match self {
+            Self::Any | Self::String | Self::Number | Self::Bool => Shape::Document,
+            Self::Ref(type_name) => {
+                Shape::Reference(ReferenceRules { types: vec![type_name.clone()], ..ReferenceRules::default() })
+            }
+            Self::List(item) | Self::Set(item) => Shape::List(Items { item: property(item), min: None, max: None }),
+            Self::Map(item) => Shape::Map { value: property(item), key_pattern: None, reserved: Vec::new(), max: None },
+            Self::Object(fields) => {
+                let field = |(name, (shape, _)): (&String, &(Self, bool))| (name.clone(), *property(shape));
+                Shape::Object(fields.iter().map(field).collect())
+            }
+        }
+    }
+
     /// The type in the words of messages.
     pub fn describe(&self) -> String {
         match self {
