@@ -5,6 +5,8 @@
 mod for_each_tests;
 pub mod iam;
 pub mod members;
+#[cfg(test)]
+mod modules_tests;
 mod provider;
 pub mod quantities;
 pub mod statements;

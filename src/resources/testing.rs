@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use s3stack_engine::address::Address;
-use s3stack_engine::diagnostic::{Diagnostics, Severity, SourceFile};
+use s3stack_engine::diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile};
 use s3stack_engine::file::{FileContent, Files};
 use s3stack_engine::graph::{Graph, Inputs, build};
 use s3stack_engine::resource::Facts;
-use s3stack_engine::stack::{NoModules, load};
+use s3stack_engine::stack::{Modules, Node, NodeKind, Variable, load};
 use s3stack_engine::state::State;
 use s3stack_engine::value::{Map, Value};
 
@@ -40,10 +39,26 @@ impl Files for InMemory {
     }
 }
 
+impl Modules for InMemory {
+    fn files(&self, folder: &str) -> Result<Vec<Arc<SourceFile>>, Diagnostics> {
+        let name = format!("{folder}/module.toml");
+        match self.0.get(&name) {
+            Some(text) => Ok(vec![Arc::new(SourceFile { name, text: text.clone() })]),
+            None => Err(Diagnostics(vec![Diagnostic::error("S3S-P13", format!("there is no folder {folder}"))])),
+        }
+    }
+}
+
 /// What a stack comes to in account 123456789012, with a file `x.json` of that content, and what is wrong with it.
 pub fn graph(text: &str, json: &str) -> (Graph, Diagnostics) {
+    graph_of(text, &[("x.json", json)], &State::new("l".into(), "t".into(), "default".into()))
+}
+
+/// What a stack comes to with other files, and a state.
+pub fn graph_of(text: &str, files: &[(&str, &str)], state: &State) -> (Graph, Diagnostics) {
     let source = SourceFile { name: "stack.toml".into(), text: format!("[stack]\nname = \"t\"\n\n{text}") };
-    let (stack, diagnostics) = load(&[Arc::new(source)], &Types, &NoModules);
+    let files = InMemory(files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect());
+    let (stack, diagnostics) = load(&[Arc::new(source)], &Types, &files);
     let Some(stack) = stack.filter(|_| !diagnostics.has_errors()) else {
         return (Graph::default(), diagnostics);
     };
@@ -54,16 +69,24 @@ pub fn graph(text: &str, json: &str) -> (Graph, Diagnostics) {
         stack: "t".into(),
         environment: "default".into(),
     };
-    build(&Inputs {
+    let value = |variable: &Variable| match variable.default.as_ref().map(|node| &node.kind) {
+        Some(NodeKind::List(list)) => Value::strings(list.iter().filter_map(Node::literal)),
+        Some(NodeKind::Text(template)) => template.literal().map(Value::from).unwrap_or_default(),
+        _ => Value::Null,
+    };
+    let variables = stack.variables.iter().map(|(name, variable)| (name.clone(), value(variable))).collect();
+    let (graph, mut found) = build(&Inputs {
         stack: &stack,
-        variables: &IndexMap::new(),
+        variables: &variables,
         facts,
         tags: Map::new(),
         registry: &Types,
-        files: &InMemory([("x.json".to_owned(), json.to_owned())].into()),
-        state: &State::new("l".into(), "t".into(), "default".into()),
+        files: &files,
+        state,
         forget: &BTreeSet::new(),
-    })
+    });
+    found.0.splice(0..0, diagnostics.0);
+    (graph, found)
 }
 
 /// What AWS shall hold of the block `it` of a type.

@@ -217,7 +217,7 @@ type Wrong = (&'static str, String, String);
 
 /// The keys that `for_each` makes of a value: those of a map, or the texts of a list. What the keys of a map hold may
 /// not be known yet.
-fn keys(value: &Value) -> Result<Vec<String>, Wrong> {
+pub fn keys(value: &Value) -> Result<Vec<String>, Wrong> {
     const CODE: &str = "S3S-R10";
     let wrong = |message: String, help: &str| Err((CODE, message, help.to_owned()));
     const MAP: &str =

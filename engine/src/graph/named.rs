@@ -35,7 +35,16 @@ pub enum What {
 }
 
 /// The resources that a value names, by where in the value.
-pub type Names = BTreeMap<Path, BTreeSet<Address>>;
+#[derive(Debug, Default)]
+pub struct Names {
+    /// Those of which it has a property or attribute.
+    pub members: ByPath,
+    /// Those that it names as a whole. As long as all of it is known, they stand in it.
+    pub wholes: ByPath,
+}
+
+/// Resources by where in a value they are named.
+pub type ByPath = BTreeMap<Path, BTreeSet<Address>>;
 
 /// A value that has been evaluated.
 #[derive(Debug, Default)]
@@ -48,14 +57,14 @@ pub struct Noted {
 
 impl Noted {
     fn of(value: Value) -> Rc<Self> {
-        Rc::new(Self { value, names: Names::new() })
+        Rc::new(Self { value, names: Names::default() })
     }
+}
 
-    /// The resources that the part at `steps` names.
-    pub fn names_at<'n>(&'n self, steps: &'n [Step]) -> impl Iterator<Item = &'n Address> {
-        let concerns = move |path: &Path| path.0.iter().zip(steps).all(|(one, other)| one == other);
-        self.names.iter().filter(move |(path, _)| concerns(path)).flat_map(|(_, names)| names)
-    }
+/// Those that the part at `steps` names.
+pub fn at<'n>(names: &'n ByPath, steps: &'n [Step]) -> impl Iterator<Item = &'n Address> {
+    let concerns = move |path: &Path| path.0.iter().zip(steps).all(|(one, other)| one == other);
+    names.iter().filter(move |(path, _)| concerns(path)).flat_map(|(_, names)| names)
 }
 
 impl<'a> Evaluator<'a> {
@@ -135,7 +144,7 @@ impl<'a> Evaluator<'a> {
             self.report(circle.at(place.clone()));
             return Noted::of(broken());
         }
-        let names = Rc::new(RefCell::new(Names::new()));
+        let names = Rc::new(RefCell::new(Names::default()));
         let value = evaluate(&Owner::Named(names.clone()));
         self.end();
         let noted = Rc::new(Noted { value, names: names.take() });

@@ -5,12 +5,12 @@ use std::rc::Rc;
 
 use super::evaluate::Evaluator;
 use super::frames::{Each, Frame, FrameId, Uses};
-use super::instances::instance;
-use super::named::{Names, Noted, shown};
+use super::instances::{instance, keys};
+use super::named::{ByPath, Names, Noted, at, shown};
 use crate::address::{Address, ModulePath, Path, Step, Target};
 use crate::diagnostic::{Diagnostic, Span, did_you_mean};
 use crate::expression::{Question, Scope, answer};
-use crate::stack::broken;
+use crate::stack::{Node, broken};
 use crate::value::{Map, Unknown, Value};
 
 /// What names mean inside one block, or in an output.
@@ -54,28 +54,56 @@ impl BlockScope<'_, '_> {
         Box::new(diagnostic)
     }
 
-    /// Notes that the owner names a resource.
-    fn note(&self, address: &Address) {
+    /// Notes that the owner has a property or attribute of a resource in it.
+    fn note_member(&self, address: &Address) {
         match &self.owner {
             Owner::Resource(owner) => self.evaluator.note_edge(owner, address, &self.path),
-            Owner::Named(names) => {
-                names.borrow_mut().entry(self.path.clone()).or_default().insert(address.clone());
-            }
+            Owner::Named(names) => self.put(&mut names.borrow_mut().members, address),
             Owner::Nobody => {}
         }
     }
 
+    /// Notes that the owner names a resource as a whole.
+    fn note_whole(&self, address: &Address) {
+        match &self.owner {
+            Owner::Resource(owner) => self.evaluator.note_edge(owner, address, &self.path),
+            Owner::Named(names) => self.put(&mut names.borrow_mut().wholes, address),
+            Owner::Nobody => {}
+        }
+    }
+
+    fn put(&self, names: &mut ByPath, address: &Address) {
+        names.entry(self.path.clone()).or_default().insert(address.clone());
+    }
+
     /// The part of a value that has a name at `steps`, and how many of them it took; the owner names what it names.
     fn recall(&self, noted: &Noted, steps: &[Step]) -> (Value, usize) {
-        noted.names_at(steps).for_each(|address| self.note(address));
-        part(&noted.value, steps)
+        at(&noted.names.members, steps).for_each(|address| self.note_member(address));
+        if !noted.value.is_known() {
+            // What is computed later may have any of them in it.
+            at(&noted.names.wholes, steps).for_each(|address| self.note_whole(address));
+        }
+        let (value, used) = part(&noted.value, steps);
+        self.note_references(&value);
+        (value, used)
+    }
+
+    /// Notes the resources that stand in a value.
+    fn note_references(&self, value: &Value) {
+        value.walk(&Path::default(), &mut |_, part| {
+            if let Value::Reference(address) = part {
+                self.note_whole(address);
+            }
+        });
     }
 
     /// A resource, or what comes after its address: the value, and how many steps it took from the root.
     fn resource(&self, local: &Address, rest: &[&str], span: Option<&Span>) -> Found {
         let evaluator = self.evaluator;
         if evaluator.deciding.get() {
-            return Ok((undecided(), 3));
+            let block = self.here().stack.blocks.get(local).filter(|block| block.reserved.when.is_none());
+            let of = block.and_then(|block| Some((Target::Resource(local.clone()), block.reserved.for_each.as_ref()?)));
+            return Ok((self.undecided_all(of, rest.is_empty()), 3));
         }
         let several = evaluator.is_several(self.frame, local);
         let block = &local.within(&self.here().path);
@@ -90,9 +118,20 @@ impl BlockScope<'_, '_> {
         match rest {
             [member, ..] => Ok((self.member(&address, member, span)?, used + 1)),
             [] => {
-                self.note(&address);
+                self.note_whole(&address);
                 Ok((Value::Reference(address), used))
             }
+        }
+    }
+
+    /// What blocks are worth while it is being found out which there are. Of all instances of one, if they are asked for, at
+    /// least the keys can be said: so one `for_each` may go over another.
+    fn undecided_all(&self, of: Option<(Target, &Node)>, all: bool) -> Value {
+        let Some((target, node)) = of.filter(|_| all) else { return undecided() };
+        match keys(&self.evaluator.collection(self.frame, &target, node).value) {
+            Ok(keys) => Value::Map(keys.into_iter().map(|key| (key, undecided())).collect()),
+            // It is told where that block's instances are made.
+            Err(_) => broken(),
         }
     }
 
@@ -104,7 +143,7 @@ impl BlockScope<'_, '_> {
     /// All instances of a block, by their keys.
     fn instances(&self, block: &Address) -> Value {
         let references = self.evaluator.each_of(block).map(|(key, address)| {
-            self.note(address);
+            self.note_whole(address);
             (key.to_owned(), Value::Reference(address.clone()))
         });
         Value::Map(references.collect())
@@ -113,7 +152,10 @@ impl BlockScope<'_, '_> {
     /// What comes after `module`: an output, or all of them.
     fn module(&self, name: &str, steps: &[Step], span: Option<&Span>) -> Found {
         if self.evaluator.deciding.get() {
-            return Ok((undecided(), 2));
+            let block = self.here().stack.modules.get(name).filter(|block| block.when.is_none());
+            let path = ModulePath::default().step(name, None);
+            let of = block.and_then(|block| Some((Target::Module(path), block.for_each.as_ref()?)));
+            return Ok((self.undecided_all(of, steps.len() == 2), 2));
         }
         let frame = self.here();
         let called = ModulePath(frame.path.0.clone()).step(name, None);
@@ -182,11 +224,7 @@ impl BlockScope<'_, '_> {
         if let Some(value) = given.and_then(|given| given.get(name)) {
             let (value, more) = part(value, after);
             if !evaluator.deciding.get() {
-                value.walk(&Path::default(), &mut |_, part| {
-                    if let Value::Reference(address) = part {
-                        self.note(address);
-                    }
-                });
+                self.note_references(&value);
             }
             return Ok((value, 2 + more));
         }
@@ -257,7 +295,7 @@ impl BlockScope<'_, '_> {
             let help = did_you_mean(name, names).map(|near| format!("did you mean `{near}`?"));
             return Err(self.missing(span, format!("{} has no attribute `{name}`", address.type_name), help));
         }
-        self.note(address);
+        self.note_member(address);
         Ok(evaluator.attribute(address, name))
     }
 }

@@ -9,7 +9,7 @@ use super::sections::Section;
 use super::{MAX_DIAGNOSTICS, fields};
 use crate::address::{ModulePath, Target};
 use crate::diagnostic::{Diagnostic, Span, did_you_mean};
-use crate::schema::{Property, Shape};
+use crate::schema::Property;
 
 /// The folder of a module as it is written in a file of another folder, both relative to the stack folder. Absent where
 /// it cannot be one: it is absolute, or nothing.
@@ -47,17 +47,15 @@ impl Section<'_> {
     }
 
     fn module(&mut self, name: String, span: Span, mut table: Table) -> ModuleBlock {
-        let mut known = fields::module();
-        if let Some(for_each) = known.get_mut("for_each") {
-            // What is wrong with it is told where instances are made of it.
-            for_each.shape = Shape::Document;
-        }
+        let known = fields::module();
+        // What is wrong with it is told where instances are made of it.
+        let for_each = table.shift_remove("for_each").map(|entry| entry.node);
         self.bare_inputs(&name, &mut table, &known);
         self.check(&format!("[module.{name}]"), &span, &table, &known);
         self.written_out(&table, &["source"]);
         let source =
             table.get("source").and_then(|entry| Some((entry.node.literal()?.to_owned(), entry.node.span.clone())));
-        let several = table.contains_key("for_each");
+        let several = for_each.is_some();
         let moved_from = match table.shift_remove("moved_from") {
             Some(entry) => self.moved_module(&name, several, &entry.node),
             None => MovedModule::default(),
@@ -70,8 +68,7 @@ impl Section<'_> {
             Some(NodeKind::Table(table)) => table,
             _ => Table::new(),
         };
-        let mut take = |key: &str| table.shift_remove(key).map(|entry| entry.node);
-        let (for_each, when) = (take("for_each"), take("when"));
+        let when = table.shift_remove("when").map(|entry| entry.node);
         ModuleBlock { name, span, source, inputs, for_each, when, depends_on, moved_from, content: None }
     }
 

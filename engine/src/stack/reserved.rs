@@ -47,11 +47,9 @@ pub(super) fn take(
     if taken.is_empty() {
         return Reserved::default();
     }
-    let mut fields = fields::reserved();
-    if let Some(for_each) = fields.get_mut("for_each") {
-        // What is wrong with it is told where resources are made of it, of a literal as of what an expression gives.
-        for_each.shape = Shape::Document;
-    }
+    // What is wrong with it is told where resources are made of it, of a literal as of what an expression gives.
+    let for_each = taken.shift_remove("for_each").map(|entry| entry.node);
+    let fields = fields::reserved();
     let name = address.to_string();
     let mut found = Diagnostics::default();
     Site { name: &name, span, table: &taken, fields: &fields, address: Some(address), headers: &[], is_type }
@@ -72,7 +70,7 @@ pub(super) fn take(
     diagnostics.extend(found);
     diagnostics.extend(told);
     let mut node = |key: &str| taken.shift_remove(key).map(|entry| entry.node);
-    reserved.for_each = node("for_each");
+    reserved.for_each = for_each;
     reserved.when = node("when");
     reserved.protect = node("protect");
     reserved.retain = node("retain");

@@ -159,10 +159,10 @@ fn inputs(module: &mut ModuleBlock, types: &dyn Types, diagnostics: &mut Diagnos
             let value = sketch::node(&entry.node, &Shape::Document, &is_type);
             let wrong = types::fit(value, &variable.shape).err()?;
             let help = wrong.help.unwrap_or_else(|| format!("its type is {}", variable.shape));
-            Some((format!("does not fit: {}", wrong.message), Some(help)))
+            Some((wrong.message, Some(help)))
         });
         if let Some((message, help)) = wrong {
-            let message = format!("`{name}` of module.{}: {message}", module.name);
+            let message = format!("`{name}` of module.{} does not fit: {message}", module.name);
             let diagnostic = Diagnostic::error("S3S-W13", message).at(entry.node.span.clone());
             let diagnostic = diagnostic.label(Some(variable.span.clone()), "the variable");
             diagnostics.push(diagnostic.help(help.unwrap_or_else(|| format!("its type is {}", variable.shape))));

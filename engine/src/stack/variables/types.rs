@@ -197,7 +197,10 @@ pub(crate) fn fit(value: Value, shape: &VariableType) -> Result<Value, Misfit> {
 fn fit_at(value: Value, shape: &VariableType, path: &Path) -> Result<Value, Misfit> {
     let misfit = |found: &Value| Misfit {
         path: path.clone(),
-        message: format!("expected {}, found {}", shape.describe(), found.kind()),
+        message: match found {
+            Value::Reference(address) => format!("expected {}, found {address}", shape.describe()),
+            found => format!("expected {}, found {}", shape.describe(), found.kind()),
+        },
         help: match (shape, found) {
             (VariableType::String, Value::Integer(_) | Value::Float(_) | Value::Bool(_)) => {
                 Some("put quotes round it".into())
