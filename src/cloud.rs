@@ -29,8 +29,8 @@ pub struct Cloud {
     pub files: Arc<Folder>,
     /// Each resource in state that waits for the one at an address: what may be detached from it before it goes.
     pub dependents: Arc<BTreeMap<Address, Vec<(String, String)>>>,
-    /// Bulk answers by region, for one refresh.
-    sweeps: Arc<Mutex<BTreeMap<String, Arc<Sweeps>>>>,
+    /// Bulk answers by account and region, for one refresh.
+    sweeps: Arc<Mutex<BTreeMap<(String, String), Arc<Sweeps>>>>,
 }
 
 impl Cloud {
@@ -59,30 +59,38 @@ impl Cloud {
         self
     }
 
-    /// What a provider gets for resources of a region; an empty region is that of global types.
-    pub async fn context(&self, region: &str) -> Result<Context, Fault> {
-        let session: Session = if region.is_empty() || region == self.facts.region {
-            self.clients.home()?
-        } else {
-            self.clients.session(&Target { account: None, region: region.to_owned() })?
+    /// What a provider gets for resources of an account and a region; an empty region is that of global types.
+    pub async fn context(&self, account: &str, region: &str) -> Result<Context, Fault> {
+        let mut facts = self.facts.clone();
+        if account != self.facts.account_id {
+            let caller = self.clients.caller_in(account).ok_or_else(|| {
+                let message = format!("there is no way into account {account}: its [account] block is gone");
+                Fault::local(FaultKind::Invalid, "account", message)
+            })?;
+            (facts.account_id, facts.partition) = (caller.account_id, caller.partition);
+        }
+        let session: Session = match (account == self.facts.account_id, region) {
+            (true, "") => self.clients.home()?,
+            (false, "") => self.clients.global(account)?,
+            (_, region) => {
+                region.clone_into(&mut facts.region);
+                self.clients.session(&Target { account: Some(account.to_owned()), region: region.to_owned() })?
+            }
         };
-        let sweeps = self.sweeps.lock().await.entry(region.to_owned()).or_default().clone();
-        let facts = if region.is_empty() {
-            self.facts.clone()
-        } else {
-            Facts { region: region.to_owned(), ..self.facts.clone() }
-        };
+        let place = (account.to_owned(), region.to_owned());
+        let sweeps = self.sweeps.lock().await.entry(place).or_default().clone();
         Ok(Context { session, facts, lineage: self.lineage.clone(), files: self.files.clone(), sweeps })
     }
 
     /// Reads many resources; everything is in flight together.
     pub async fn read(&self, questions: Vec<Question>, depth: Depth) -> BTreeMap<Address, Observation> {
-        let mut groups: BTreeMap<(String, String), Vec<resources::Question>> = BTreeMap::new();
+        let mut groups: BTreeMap<(String, String, String), Vec<resources::Question>> = BTreeMap::new();
         for question in questions {
-            groups.entry((question.type_name.clone(), question.region.clone())).or_default().push(asked(question));
+            let place = (question.type_name.clone(), question.account.clone(), question.region.clone());
+            groups.entry(place).or_default().push(asked(question));
         }
-        let answers = groups.iter().map(|((type_name, region), questions)| async move {
-            match (resources::provider(type_name), self.context(region).await) {
+        let answers = groups.iter().map(|((type_name, account, region), questions)| async move {
+            match (resources::provider(type_name), self.context(account, region).await) {
                 (Some(provider), Ok(context)) => provider.read(&context, questions, depth).await,
                 (None, _) => vec![Observation::Unreadable(unknown_type(type_name)); questions.len()],
                 (_, Err(fault)) => vec![Observation::Unreadable(fault); questions.len()],

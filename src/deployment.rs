@@ -35,6 +35,10 @@ use crate::project::{self, Backend, Project};
 use crate::resources::{Create, Depth, Types};
 use crate::seal::Sealer;
 
+mod accounts;
+
+use accounts::Accounts;
+
 /// Which AWS a stack is deployed to.
 #[derive(Clone, Default)]
 pub enum Destination {
@@ -75,6 +79,7 @@ pub struct Deployment {
     pub state: State,
     /// What the next write of the state is bound to.
     pub condition: Condition,
+    accounts: Accounts,
     files: Arc<Folder>,
     local: bool,
     reading: Reading,
@@ -157,7 +162,7 @@ impl Deployment {
     /// [`Self::open`], with a choice about a state that cannot be read.
     pub async fn open_reading(project: Project, reach: &Reach, reading: Reading) -> Result<Self, Error> {
         let local = reach.is_local();
-        let clients = Clients::load(reach.settings(project.settings.region.clone())).await?;
+        let clients = clients(&project, reach).await?;
         let caller = clients.caller_identity().await.map_err(Error::fault("finding out who the caller is"))?;
         if let Some(wanted) =
             project.settings.account_id.as_ref().filter(|wanted| !local && **wanted != caller.account_id)
@@ -179,7 +184,8 @@ impl Deployment {
             environment: project.environment.clone(),
         };
         let store = store(&project, &facts, &clients, reach).await?;
-        let (state, condition) = read_state(&project, store.as_ref(), &facts, local, reading).await?;
+        let (state, condition) = read_state(&project, store.as_ref(), local, reading).await?;
+        let accounts = accounts::sign_in(&clients, &project, &state, &facts, local).await?;
         if !project.problems.0.is_empty() && condition == Condition::Absent {
             return Err(Error::refused(
                 "S3S-J6",
@@ -190,7 +196,7 @@ impl Deployment {
         let files = Arc::new(project.files());
         let cloud = Cloud::new(clients, facts, state.lineage.clone(), files.clone());
         let notice = reach.notice.clone();
-        Ok(Self { project, cloud, store, state, condition, files, local, reading, notice })
+        Ok(Self { project, cloud, store, state, condition, accounts, files, local, reading, notice })
     }
 
     /// Whether this is an emulator's AWS, with a state of its own.
@@ -208,8 +214,7 @@ impl Deployment {
 
     /// Reads the state anew: after the lease was taken, what was read before may be old.
     pub async fn refresh_state(&mut self) -> Result<(), Error> {
-        let (mut state, condition) =
-            read_state(&self.project, self.store.as_ref(), &self.cloud.facts, self.local, self.reading).await?;
+        let (mut state, condition) = read_state(&self.project, self.store.as_ref(), self.local, self.reading).await?;
         if condition == Condition::Absent {
             // Still a stack without state: the mark that was chosen for it stays.
             state.lineage.clone_from(&self.state.lineage);
@@ -223,7 +228,9 @@ impl Deployment {
     /// Makes the plan. Makes reading calls only.
     pub async fn plan(&self, destroy: bool, keeper: Option<&Keeper>) -> Result<Planned, Error> {
         let cloud = self.cloud.through(self.cloud.clients.clone());
-        let (state, recovered) = self.recover(&cloud, keeper).await;
+        let (mut state, recovered) = self.recover(&cloud, keeper).await;
+        let before = state.region.clone();
+        self.accounts.remember(&mut state, &self.cloud.facts);
         let mut sealer: Option<Sealer> = None;
         let mut forget = BTreeSet::new();
         let mut observations: BTreeMap<Address, Observation> = BTreeMap::new();
@@ -233,6 +240,10 @@ impl Deployment {
             let (graph, warnings) = self.graph(&state, &forget);
             if warnings.has_errors() && !destroy {
                 return Err(Error::Diagnostics(warnings));
+            }
+            let moved = accounts::stays_in_its_region(before.as_deref(), &state, &graph, &self.cloud.facts);
+            if moved.has_errors() && !destroy {
+                return Err(Error::Diagnostics(moved));
             }
             let is_sound = self.project.problems.0.is_empty() && !warnings.has_errors();
             let warnings = match is_sound {
@@ -310,6 +321,7 @@ impl Deployment {
             stack: &self.project.stack,
             variables: &variables,
             facts: self.cloud.facts.clone(),
+            accounts: &self.accounts.named,
             tags: self.project.settings.tags.clone(),
             registry: &Types,
             files: self.files.as_ref(),
@@ -431,7 +443,7 @@ async fn notes_before(cloud: &Cloud, plan: &Plan) -> Result<BTreeMap<Address, Ma
             continue;
         }
         let doing = format!("reading what is there before {} is made", change.address);
-        let context = cloud.context(&after.region).await.map_err(Error::fault(doing.clone()))?;
+        let context = cloud.context(&after.account, &after.region).await.map_err(Error::fault(doing.clone()))?;
         let create = Create {
             address: change.address.clone(),
             physical_id: after.physical_id.clone(),
@@ -457,6 +469,18 @@ fn owner() -> String {
 pub fn private_folder(project_folder: &Path) -> PathBuf {
     // Not `./.s3stack`: the path stands in messages.
     if project_folder == Path::new(".") { PathBuf::from(".s3stack") } else { project_folder.join(".s3stack") }
+}
+
+/// The clients for the account that the stack is in.
+async fn clients(project: &Project, reach: &Reach) -> Result<Clients, Error> {
+    let mut settings = reach.settings(project.settings.region.clone());
+    if let (Some(name), Some(way)) = (&project.settings.account, project.settings.home()) {
+        match &mut settings.local_account {
+            Some(account) => *account = accounts::local_id(name, way),
+            None => settings.home = Some(way.clone()),
+        }
+    }
+    Ok(Clients::load(settings).await?)
 }
 
 async fn store(project: &Project, facts: &Facts, clients: &Clients, reach: &Reach) -> Result<Arc<dyn Store>, Error> {
@@ -488,7 +512,6 @@ async fn store(project: &Project, facts: &Facts, clients: &Clients, reach: &Reac
 async fn read_state(
     project: &Project,
     store: &dyn Store,
-    facts: &Facts,
     local: bool,
     reading: Reading,
 ) -> Result<(State, Condition), Error> {
@@ -525,13 +548,6 @@ async fn read_state(
         return refuse(
             format!("the state at {} belongs to another stack of the same name ({})", store.place(), state.lineage),
             "give one of the two stacks another name; `id` under [stack] says which state is this one's",
-        );
-    }
-    if let Some((address, instance)) = state.instances.iter().find(|(_, instance)| instance.account != facts.account_id)
-    {
-        return refuse(
-            format!("{address} is in account {}, and the caller is in account {}", instance.account, facts.account_id),
-            "choose the credentials of that account; nothing was read or changed",
         );
     }
     Ok((state, Condition::Unchanged(stored.version)))

@@ -219,7 +219,8 @@ impl Progress for Reporter {
 
 async fn call(cloud: &Cloud, request: Request, progress: &Reporter) -> Result<Reply, Fault> {
     let provider = provider(&request.instance().type_name)?;
-    let context = cloud.context(&request.instance().region).await?;
+    let place = request.instance();
+    let context = cloud.context(&place.account, &place.region).await?;
     match request {
         Request::Create { address, token, instance, desired, before } => {
             let create = Create {

@@ -1,17 +1,17 @@
 //! A stack as a user names it: a folder or file, an environment, variables. Loads the files and says all that is wrong
 //! with them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use s3stack_engine::diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile};
 use s3stack_engine::expression::Budget;
 use s3stack_engine::graph::{self, Graph};
-use s3stack_engine::resource::Facts;
+use s3stack_engine::resource::{Account, Facts};
 use s3stack_engine::stack::variables::{EarlyScope, Given, Variables, resolve};
-use s3stack_engine::stack::{Entry, Node, Stack, broken, check_setting, evaluate, load};
-use s3stack_engine::state::State;
+use s3stack_engine::stack::{AccountBlock, Entry, Node, Stack, broken, check_setting, evaluate, load};
+use s3stack_engine::state::{SignIn, State};
 use s3stack_engine::value::{Map, Value};
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +69,10 @@ pub struct Settings {
     pub tags: Map,
     /// The only account this may run in.
     pub account_id: Option<String>,
+    /// The name of the account that the stack is in; `None` for the one of the caller's credentials.
+    pub account: Option<String>,
+    /// How to get into the accounts beside that one, by the names that the stack gives them.
+    pub accounts: BTreeMap<String, SignIn>,
     /// The lineage that the state must have.
     pub id: Option<String>,
     /// Where state lives.
@@ -97,6 +101,13 @@ pub enum Backend {
         /// The profile that may use it, where it is not the stack's.
         profile: Option<String>,
     },
+}
+
+impl Settings {
+    /// How to get into the account that the stack is in, where that is not the caller's.
+    pub fn home(&self) -> Option<&SignIn> {
+        self.accounts.get(self.account.as_ref()?)
+    }
 }
 
 impl Default for Backend {
@@ -182,6 +193,15 @@ fn read(choices: &Choices, folder: PathBuf, files: &[Arc<SourceFile>]) -> Result
 /// An account for checks that need one and must not ask: AWS gives no such id out.
 const SOME_ACCOUNT: &str = "000000000000";
 
+/// What can be said of an account before anybody was asked.
+fn foreseen(way: &SignIn) -> Account {
+    let mut arn = way.role_arn.as_deref().unwrap_or_default().split(':').skip(1);
+    let partition = arn.next().unwrap_or("aws").to_owned();
+    let by_role = arn.nth(2).filter(|id| id.len() == 12).map(str::to_owned);
+    let account_id = way.account_id.clone().or(by_role).unwrap_or_else(|| SOME_ACCOUNT.into());
+    Account { partition, account_id, region: way.region.clone() }
+}
+
 impl Project {
     /// The stack folder, with the modules in and beside it.
     pub fn files(&self) -> Folder {
@@ -208,6 +228,7 @@ impl Project {
     fn evaluate<T>(&self, settings: &Settings, then: impl FnOnce(&graph::Inputs<'_>) -> T) -> T {
         let value = |name: &String| self.variables.value(name).cloned().unwrap_or_else(broken);
         let variables = self.stack.variables.keys().map(|name| (name.clone(), value(name))).collect();
+        let accounts = settings.accounts.iter().map(|(name, way)| (name.clone(), foreseen(way))).collect();
         then(&graph::Inputs {
             stack: &self.stack,
             variables: &variables,
@@ -218,6 +239,7 @@ impl Project {
                 stack: settings.name.clone(),
                 environment: self.environment.clone(),
             },
+            accounts: &accounts,
             tags: settings.tags.clone(),
             registry: &Types,
             files: &self.files(),
@@ -284,14 +306,34 @@ fn settings(stack: &Stack, scope: EarlyScope<'_>, diagnostics: &mut Diagnostics)
     let first = |reader: &mut Reader<'_>, name: &str, over: Option<&Node>, under: Option<&Node>| {
         reader.text(name, over).or_else(|| reader.text(name, under))
     };
-    let backend = stack.backend.as_ref().map(|block| match block.kind.as_str() {
-        "s3" => Backend::S3 {
-            bucket: reader.entry(&block.body, "bucket").unwrap_or_default(),
-            key: reader.entry(&block.body, "key"),
-            region: reader.entry(&block.body, "region"),
-            profile: reader.entry(&block.body, "profile"),
-        },
-        _ => Backend::File { path: reader.entry(&block.body, "path") },
+    let account = |(name, block): (&String, &AccountBlock)| {
+        let mut entry = |key: &str| reader.entry(&block.body, key);
+        let way = SignIn {
+            profile: entry("profile"),
+            role_arn: entry("role_arn"),
+            external_id: entry("external_id"),
+            session_name: entry("session_name"),
+            region: entry("region"),
+            account_id: entry("account_id"),
+        };
+        (name.clone(), way)
+    };
+    let accounts = stack.accounts.iter().map(account).collect();
+    let backend = stack.backend.as_ref().map(|block| {
+        let over = here.and_then(|here| here.backend.as_ref());
+        let mut entry = |key: &str| {
+            let over = over.and_then(|over| reader.entry(over, key));
+            over.or_else(|| reader.entry(&block.body, key))
+        };
+        match block.kind.as_str() {
+            "s3" => Backend::S3 {
+                bucket: entry("bucket").unwrap_or_default(),
+                key: entry("key"),
+                region: entry("region"),
+                profile: entry("profile"),
+            },
+            _ => Backend::File { path: entry("path") },
+        }
     });
     Settings {
         name: reader.text("name", own.name.as_ref()).unwrap_or_default(),
@@ -302,6 +344,8 @@ fn settings(stack: &Stack, scope: EarlyScope<'_>, diagnostics: &mut Diagnostics)
             here.and_then(|here| here.account_id.as_ref()),
             own.account_id.as_ref(),
         ),
+        account: reader.text("account", here.and_then(|here| here.account.as_ref())),
+        accounts,
         id: reader.text("id", own.id.as_ref()),
         tags,
         backend: backend.unwrap_or_default(),

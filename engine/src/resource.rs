@@ -28,6 +28,17 @@ pub struct Facts {
     pub environment: String,
 }
 
+/// An account that resources may be in beside the stack's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// `aws`, `aws-cn`, `aws-us-gov`.
+    pub partition: String,
+    /// Twelve digits.
+    pub account_id: String,
+    /// The region of resources in it that say none; without one the stack's.
+    pub region: Option<String>,
+}
+
 /// Where a physical name must be unique.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameScope {
@@ -141,8 +152,14 @@ pub type PropertyReader<'a> = dyn FnMut(&str) -> Value + 'a;
 
 /// What a type may ask about the rest of the stack.
 pub trait Surroundings {
-    /// Where and as whom this runs.
+    /// Where the resource at hand is, and as whom this runs there.
     fn facts(&self) -> &Facts;
+
+    /// Where another resource is.
+    fn facts_of(&self, address: &Address) -> &Facts {
+        let _ = address;
+        self.facts()
+    }
 
     /// Another resource of the stack with its type.
     fn resource(&self, address: &Address) -> Option<(&Resource, &dyn ResourceType)>;

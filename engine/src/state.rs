@@ -31,6 +31,12 @@ pub struct State {
     pub stack: String,
     /// The environment.
     pub environment: String,
+    /// The stack's own region when it was last applied: one that moves would leave its resources behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// How to get into the accounts that resources are in beside the stack's own, by id: their blocks may be gone.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub accounts: BTreeMap<String, SignIn>,
     /// The resources by address.
     pub instances: BTreeMap<Address, Instance>,
     /// Resources that were replaced and still have to be deleted.
@@ -46,6 +52,30 @@ pub struct State {
     /// The outputs of the last apply that was done; sensitive ones are not stored.
     #[serde(default)]
     pub outputs: Map,
+}
+
+/// How to get into an account.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    /// The profile whose credentials lead there, or that may take the role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// The role to take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    /// What the role's trust policy wants to hear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// What the session is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_name: Option<String>,
+    /// The region of resources there that say none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// The twelve digits that it must have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<String>,
 }
 
 /// A resource in state.
@@ -174,6 +204,8 @@ impl State {
             write_id: String::new(),
             stack,
             environment,
+            region: None,
+            accounts: BTreeMap::new(),
             instances: BTreeMap::new(),
             deposed: Vec::new(),
             run: None,

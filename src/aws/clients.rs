@@ -21,8 +21,10 @@ use aws_types::region::Region;
 use aws_types::service_config::ServiceConfigKey;
 use s3stack_engine::fault::{Fault, FaultKind};
 use s3stack_engine::plan::reread::SETTLES_WITHIN;
+use s3stack_engine::state::SignIn;
 use tokio::sync::{OnceCell, watch};
 
+use super::accounts::{self, Home};
 use super::call::Gate;
 use super::http::{BundleError, client, read_bundle};
 use super::limiter::{Limiter, widest};
@@ -38,6 +40,8 @@ pub struct Settings {
     pub region: Option<String>,
     /// The profile, before `AWS_PROFILE`.
     pub profile: Option<String>,
+    /// How to get into the account at hand, where it is not the one of these credentials.
+    pub home: Option<SignIn>,
     /// The address of every service, `http://127.0.0.1:4566`, before `AWS_ENDPOINT_URL`.
     pub endpoint: Option<String>,
     /// The account of the private AWS, twelve digits. Nothing is then read from the environment or profiles, and no
@@ -105,6 +109,8 @@ struct Shared {
     log: Arc<CallLog>,
     stop: watch::Sender<bool>,
     places: Mutex<HashMap<Target, Arc<Place>>>,
+    /// The accounts beside the caller's own, by id.
+    homes: Mutex<HashMap<String, Home>>,
     limiters: Mutex<HashMap<LimiterKey, Limiter>>,
     caller: OnceCell<Caller>,
 }
@@ -113,8 +119,9 @@ struct Shared {
 type LimiterKey = (Option<String>, String, &'static str, bool);
 
 /// The clients of one target.
-#[derive(Default)]
 struct Place {
+    /// Credentials and everything else.
+    sdk: SdkConfig,
     s3: OnceLock<aws_sdk_s3::Client>,
     iam: OnceLock<aws_sdk_iam::Client>,
     sts: OnceLock<aws_sdk_sts::Client>,
@@ -146,7 +153,13 @@ impl Clients {
     pub async fn load(settings: Settings) -> Result<Self, ClientsError> {
         let sdk = match &settings.local_account {
             Some(account) => local(account, &settings)?,
-            None => from_environment(&settings).await?,
+            None => {
+                let own = from_environment(&settings).await?;
+                match &settings.home {
+                    Some(way) => accounts::sdk_for(&own, way).await?,
+                    None => own,
+                }
+            }
         };
         let endpoint = s3_endpoint(&sdk);
         for endpoint in sdk.endpoint_url().into_iter().chain(endpoint.as_deref()) {
@@ -165,6 +178,7 @@ impl Clients {
                 log: Arc::new(CallLog::new(settings.observer)),
                 stop: watch::Sender::new(false),
                 places: Mutex::default(),
+                homes: Mutex::default(),
                 limiters: Mutex::default(),
                 caller: OnceCell::new(),
             }),
@@ -203,18 +217,29 @@ impl Clients {
     /// The clients of `target`, made on first use.
     ///
     /// # Errors
-    /// If the target is in an account that is not known to be the caller's.
+    /// If the target is in an account that is neither the caller's nor one that was signed in to.
     pub fn session(&self, target: &Target) -> Result<Session, Fault> {
-        if let Some(account) = &target.account
-            && self.shared.caller.get().is_none_or(|caller| caller.account_id != *account)
-        {
-            // Calling with the wrong account's credentials would read and write the wrong things.
-            let message = format!("account {account} is not the one of the credentials in use");
-            return Err(Fault::local(FaultKind::Invalid, "account", message));
-        }
-        let target = Target { account: None, region: target.region.clone() };
-        let place = Arc::clone(lock(&self.shared.places).entry(target.clone()).or_default());
+        let own = self.shared.caller.get().map(|caller| caller.account_id.as_str());
+        let (account, sdk) = match &target.account {
+            Some(account) if own != Some(account.as_str()) => {
+                let home = lock(&self.shared.homes).get(account).cloned().ok_or_else(|| {
+                    // Calling with the wrong account's credentials would read and write the wrong things.
+                    let message = format!("account {account} is not the one of the credentials in use");
+                    Fault::local(FaultKind::Invalid, "account", message)
+                })?;
+                (Some(account.clone()), home.sdk)
+            }
+            _ => (None, self.shared.sdk.clone()),
+        };
+        let target = Target { account, region: target.region.clone() };
+        let place = Arc::clone(lock(&self.shared.places).entry(target.clone()).or_insert_with(|| Place::new(sdk)));
         Ok(Session { clients: self.clone(), target, place })
+    }
+
+    /// Who the caller is in an account: the own one, or one that was signed in to.
+    pub fn caller_in(&self, account: &str) -> Option<Caller> {
+        let own = self.shared.caller.get().filter(|caller| caller.account_id == account).cloned();
+        own.or_else(|| lock(&self.shared.homes).get(account).map(|home| home.caller.clone()))
     }
 
     /// Who the caller is, asked of STS once.
@@ -222,12 +247,15 @@ impl Clients {
     /// # Errors
     /// Whatever is wrong with region, credentials or network, with the next step: make this the first call.
     pub async fn caller_identity(&self) -> Result<&Caller, Fault> {
-        self.shared.caller.get_or_try_init(|| self.ask_caller_identity()).await
+        self.shared.caller.get_or_try_init(|| self.identity_by(&self.shared.sdk)).await
     }
 
-    async fn ask_caller_identity(&self) -> Result<Caller, Fault> {
+    /// Who the caller is by other credentials.
+    pub(super) async fn identity_by(&self, sdk: &SdkConfig) -> Result<Caller, Fault> {
         const GET_CALLER_IDENTITY: Operation = Operation::read("sts", "GetCallerIdentity");
-        let session = self.home()?;
+        let region = sdk.region().map(ToString::to_string);
+        let target = Target { account: None, region: region.map_or_else(|| self.region().map(str::to_owned), Ok)? };
+        let session = Session { clients: self.clone(), target, place: Place::new(sdk.clone()) };
         let answer = session.call(GET_CALLER_IDENTITY, || session.sts().get_caller_identity().send()).await?;
         let (account_id, arn) = (answer.account.unwrap_or_default(), answer.arn.unwrap_or_default());
         let partition = arn.split(':').nth(1).unwrap_or_default().to_owned();
@@ -236,6 +264,19 @@ impl Clients {
             return Err(Fault::local(FaultKind::Other, "GetCallerIdentity", message));
         }
         Ok(Caller { account_id, arn, partition })
+    }
+
+    pub(super) fn sdk(&self) -> &SdkConfig {
+        &self.shared.sdk
+    }
+
+    /// The region that the credentials of an account that was signed in to came with.
+    pub(super) fn home_region(&self, account: &str) -> Option<String> {
+        lock(&self.shared.homes).get(account)?.sdk.region().map(ToString::to_string)
+    }
+
+    pub(super) fn add_home(&self, home: Home) {
+        lock(&self.shared.homes).insert(home.caller.account_id.clone(), home);
     }
 
     /// What has been called so far.
@@ -282,6 +323,19 @@ impl Clients {
     }
 }
 
+impl Place {
+    fn new(sdk: SdkConfig) -> Arc<Self> {
+        Arc::new(Self {
+            sdk,
+            s3: OnceLock::new(),
+            iam: OnceLock::new(),
+            sts: OnceLock::new(),
+            logs: OnceLock::new(),
+            limiters: Mutex::default(),
+        })
+    }
+}
+
 impl fmt::Debug for Clients {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Clients").field("region", &self.shared.sdk.region()).finish_non_exhaustive()
@@ -309,7 +363,7 @@ impl Session {
     pub fn s3(&self) -> &aws_sdk_s3::Client {
         self.place.s3.get_or_init(|| {
             let shared = &self.clients.shared;
-            let config = aws_sdk_s3::config::Builder::from(&shared.sdk)
+            let config = aws_sdk_s3::config::Builder::from(&self.place.sdk)
                 .region(Region::new(self.target.region.clone()))
                 .force_path_style(shared.path_style)
                 // The signature covers the body of every request here; a checksum beside it is computed only for the
@@ -325,7 +379,7 @@ impl Session {
     /// The IAM client. IAM has one control plane per partition, whichever region the session is of.
     pub fn iam(&self) -> &aws_sdk_iam::Client {
         self.place.iam.get_or_init(|| {
-            let config = aws_sdk_iam::config::Builder::from(&self.clients.shared.sdk)
+            let config = aws_sdk_iam::config::Builder::from(&self.place.sdk)
                 .region(Region::from_static(global_region(&self.target.region)))
                 .interceptor(self.interceptor("iam"))
                 .build();
@@ -336,7 +390,7 @@ impl Session {
     /// The STS client.
     pub fn sts(&self) -> &aws_sdk_sts::Client {
         self.place.sts.get_or_init(|| {
-            let config = aws_sdk_sts::config::Builder::from(&self.clients.shared.sdk)
+            let config = aws_sdk_sts::config::Builder::from(&self.place.sdk)
                 .region(Region::new(self.target.region.clone()))
                 .interceptor(self.interceptor("sts"))
                 .build();
@@ -347,7 +401,7 @@ impl Session {
     /// The CloudWatch Logs client.
     pub fn logs(&self) -> &aws_sdk_cloudwatchlogs::Client {
         self.place.logs.get_or_init(|| {
-            let config = aws_sdk_cloudwatchlogs::config::Builder::from(&self.clients.shared.sdk)
+            let config = aws_sdk_cloudwatchlogs::config::Builder::from(&self.place.sdk)
                 .region(Region::new(self.target.region.clone()))
                 .interceptor(self.interceptor("logs"))
                 .build();
@@ -380,7 +434,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The private AWS: nothing of the user's own set-up may leak into it, nor any call out of it.
-fn local(account: &str, settings: &Settings) -> Result<SdkConfig, ClientsError> {
+pub(super) fn local(account: &str, settings: &Settings) -> Result<SdkConfig, ClientsError> {
     if !is_account(account) {
         return Err(ClientsError::LocalAccount(account.into()));
     }
@@ -401,7 +455,7 @@ fn local(account: &str, settings: &Settings) -> Result<SdkConfig, ClientsError> 
         .build())
 }
 
-async fn from_environment(settings: &Settings) -> Result<SdkConfig, ClientsError> {
+pub(super) async fn from_environment(settings: &Settings) -> Result<SdkConfig, ClientsError> {
     // No metadata service is asked for a region: where there is none, that costs seconds.
     let mut profile_region = ProfileFileRegionProvider::builder();
     if let Some(profile) = &settings.profile {
@@ -435,7 +489,7 @@ fn bundle() -> Result<Option<Vec<u8>>, BundleError> {
     }
 }
 
-fn identity_cache() -> aws_smithy_runtime_api::client::identity::SharedIdentityCache {
+pub(super) fn identity_cache() -> aws_smithy_runtime_api::client::identity::SharedIdentityCache {
     IdentityCache::lazy().load_timeout(CREDENTIALS_WITHIN).build()
 }
 

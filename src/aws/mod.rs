@@ -4,6 +4,7 @@
 //! for its turn, makes the attempt, writes the call log, classifies what came back and repeats what may be repeated.
 //! The SDK's own retries are off: whether a repetition is safe depends on the operation, which the SDK does not know.
 
+mod accounts;
 pub mod actions;
 pub mod call;
 pub mod clients;

@@ -1,10 +1,12 @@
 //! Where the state of a stack is, as the last apply from this folder knew it: for a destroy when the stack's files no
 //! longer say it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use s3stack_engine::state::SignIn;
 use serde::{Deserialize, Serialize};
 
 use super::{Backend, Project, Settings};
@@ -22,6 +24,9 @@ struct Whereabouts {
     format: u32,
     name: String,
     region: Option<String>,
+    /// How to get into the account that the stack is in, where that is not the caller's.
+    #[serde(default)]
+    account: Option<SignIn>,
     account_id: Option<String>,
     id: Option<String>,
     backend: Backend,
@@ -34,8 +39,9 @@ struct Whereabouts {
 /// # Errors
 /// If the folder cannot be written.
 pub fn keep(project: &Project, local: bool) -> io::Result<()> {
-    let Settings { name, region, account_id, id, backend, confirm, tags: _ } = project.settings.clone();
-    let whereabouts = Whereabouts { format: FORMAT, name, region, account_id, id, backend, confirm };
+    let account = project.settings.home().cloned();
+    let Settings { name, region, account_id, id, backend, confirm, .. } = project.settings.clone();
+    let whereabouts = Whereabouts { format: FORMAT, name, region, account, account_id, id, backend, confirm };
     let text = serde_json::to_vec_pretty(&whereabouts)?;
     let Some(path) = path(&project.folder, &project.environment, local) else { return Ok(()) };
     // Unchanged is the usual case: a stack folder may be read-only after its first apply.
@@ -57,10 +63,22 @@ pub fn recall(folder: &Path, environment: &str, local: bool) -> Option<Settings>
     if fs::metadata(&path).ok()?.len() > MAX_BYTES {
         return None;
     }
-    let Whereabouts { format, name, region, account_id, id, backend, confirm } =
+    let Whereabouts { format, name, region, account, account_id, id, backend, confirm } =
         serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
-    let tags = s3stack_engine::value::Map::new();
-    (format == FORMAT).then_some(Settings { name, region, tags, account_id, id, backend, confirm })
+    // Only the way into it matters, and any name leads there.
+    let accounts: BTreeMap<String, SignIn> = account.map(|way| ("home".to_owned(), way)).into_iter().collect();
+    let account = accounts.keys().next().cloned();
+    (format == FORMAT).then_some(Settings {
+        name,
+        region,
+        account,
+        account_id,
+        accounts,
+        id,
+        backend,
+        confirm,
+        ..Settings::default()
+    })
 }
 
 /// The file; none where the environment's name is none.

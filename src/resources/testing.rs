@@ -7,7 +7,7 @@ use s3stack_engine::address::Address;
 use s3stack_engine::diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile};
 use s3stack_engine::file::{FileContent, Files};
 use s3stack_engine::graph::{Graph, Inputs, build};
-use s3stack_engine::resource::Facts;
+use s3stack_engine::resource::{Account, Facts};
 use s3stack_engine::stack::{Modules, Node, NodeKind, Variable, load};
 use s3stack_engine::state::State;
 use s3stack_engine::value::{Map, Value};
@@ -75,10 +75,14 @@ pub fn graph_of(text: &str, files: &[(&str, &str)], state: &State) -> (Graph, Di
         _ => Value::Null,
     };
     let variables = stack.variables.iter().map(|(name, variable)| (name.clone(), value(variable))).collect();
+    let other =
+        Account { partition: "aws".into(), account_id: "210987654321".into(), region: Some("eu-north-1".into()) };
+    let accounts = BTreeMap::from([("other".to_owned(), other)]);
     let (graph, mut found) = build(&Inputs {
         stack: &stack,
         variables: &variables,
         facts,
+        accounts: &accounts,
         tags: Map::new(),
         registry: &Types,
         files: &files,

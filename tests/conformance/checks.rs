@@ -159,7 +159,7 @@ async fn is_gone(stage: &Stage, folder: &FilePath, fixture: &Fixture, last: &Ins
         let seen = stage.read(&deployment, last, depth).await?;
         ensure!(matches!(seen, Observation::Missing), "{depth:?}: it was deleted and is {seen:?}");
     }
-    let context = deployment.cloud.context(&last.region).await?;
+    let context = deployment.cloud.context(&last.account, &last.region).await?;
     let delete = Delete {
         address: stage.it(),
         physical_id: last.physical_id.clone(),

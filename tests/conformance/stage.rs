@@ -275,7 +275,7 @@ impl Stage {
         let mut seen: Option<Observation> = None;
         for number in numbers {
             let cloud = deployment.cloud.through(deployment.cloud.clients.clone());
-            let context = cloud.context(&instance.region).await?;
+            let context = cloud.context(&instance.account, &instance.region).await?;
             let before = cloud.clients.calls();
             let answers = self.kind.read(&context, &vec![question.clone(); *number], depth).await;
             let reads = BTreeSet::from([(self.type_name().to_owned(), Part::Read)]);

@@ -13,7 +13,7 @@ use super::{instances, names, order};
 use crate::address::{Address, Path};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::file::Files;
-use crate::resource::{Contribution, Facts, Registry, Resource, ResourceType};
+use crate::resource::{Account, Contribution, Facts, Registry, Resource, ResourceType};
 use crate::schema::validate::{Problem, validate};
 use crate::stack::{Block, MAX_DIAGNOSTICS, Node as SourceNode, Stack, is_broken, locate, name_owners};
 use crate::state::State;
@@ -27,6 +27,8 @@ pub struct Inputs<'a> {
     pub variables: &'a IndexMap<String, Value>,
     /// Where and as whom it runs.
     pub facts: Facts,
+    /// The accounts that resources may be in beside that one, by the names that the stack gives them.
+    pub accounts: &'a BTreeMap<String, Account>,
     /// The tags of stack and environment.
     pub tags: Map,
     /// The types there are.
@@ -47,7 +49,8 @@ pub fn build(inputs: &Inputs<'_>) -> (Graph, Diagnostics) {
     let resources = resources(&evaluator);
     let contributions = contributions(&evaluator, &resources);
     let world = World {
-        facts: evaluator.facts(),
+        facts: &inputs.facts,
+        declared: &evaluator.declared,
         resources: &resources,
         contributions: &contributions,
         registry: inputs.registry,
@@ -151,7 +154,8 @@ fn contributions(
 ) -> BTreeMap<Address, Vec<Contribution>> {
     let none = BTreeMap::new();
     let world = World {
-        facts: evaluator.facts(),
+        facts: &evaluator.inputs.facts,
+        declared: &evaluator.declared,
         resources,
         contributions: &none,
         registry: evaluator.inputs.registry,
@@ -161,7 +165,8 @@ fn contributions(
     for (address, resource) in resources {
         let Some(kind) = evaluator.kind(address) else { continue };
         let files = evaluator.files_of(address);
-        for contribution in kind.contributions(resource, &World { files: &files, ..world }) {
+        let here = World { files: &files, facts: evaluator.facts_of(address), ..world };
+        for contribution in kind.contributions(resource, &here) {
             all.entry(contribution.to.clone()).or_default().push(contribution);
         }
     }
@@ -178,7 +183,7 @@ fn node(
 ) -> Node {
     let (address, block) = (&resource.address, declared.block);
     let files = evaluator.files_of(address);
-    let world = &World { files: &files, ..*world };
+    let world = &World { files: &files, facts: &declared.facts, ..*world };
     let descriptor = kind.descriptor();
     let schema = kind.schema();
     let report = |problems: Vec<Problem>| {
@@ -277,7 +282,8 @@ fn node(
             .collect(),
         physical_id: evaluator.attribute(address, descriptor.physical_id),
         named: name_given,
-        region: if descriptor.global { String::new() } else { evaluator.facts().region.clone() },
+        account: declared.facts.account_id.clone(),
+        region: if descriptor.global { String::new() } else { declared.facts.region.clone() },
         waits_for,
         binds,
         contributors: contributors(world, address),

@@ -80,7 +80,7 @@ impl<'a> Evaluator<'a> {
     pub fn new(inputs: &'a Inputs<'a>) -> Self {
         Self {
             inputs,
-            frames: vec![Frame::root(inputs.stack)],
+            frames: vec![Frame::root(inputs.stack, &inputs.facts)],
             declared: BTreeMap::new(),
             diagnostics: RefCell::default(),
             raw: RefCell::default(),
@@ -99,9 +99,9 @@ impl<'a> Evaluator<'a> {
         self.inputs.registry.get(address.type_name.as_str())
     }
 
-    /// The facts for a resource; those of a global type still name the stack's region.
-    pub fn facts(&self) -> &Facts {
-        &self.inputs.facts
+    /// Where a resource is; that of a global type still names a region.
+    pub fn facts_of(&self, address: &Address) -> &Facts {
+        self.declared.get(address).map_or(&self.inputs.facts, |declared| &declared.facts)
     }
 
     /// The instance of a block, under its own address or an earlier one.
@@ -210,7 +210,7 @@ impl<'a> Evaluator<'a> {
         }
         // An attribute may be predicted from a property of its own name, so the two have separate slots.
         self.once(address, &format!("={name}"), || {
-            kind.predict(name, self.facts(), &mut |property| self.property(address, property))
+            kind.predict(name, self.facts_of(address), &mut |property| self.property(address, property))
         })
     }
 
@@ -265,7 +265,7 @@ impl<'a> Evaluator<'a> {
             let existing = self.instance(address).filter(|instance| !instance.named);
             return match existing.and_then(|instance| instance.attributes.get(name)) {
                 Some(name) => name.clone(),
-                None => default_name(self.facts(), address, &naming).into(),
+                None => default_name(self.facts_of(address), address, &naming).into(),
             };
         }
         property.default.clone().unwrap_or_default()

@@ -9,6 +9,7 @@ use super::instances::{Declared, instance};
 use crate::address::{Address, ModulePath, Target};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::file::{FileContent, Files};
+use crate::resource::Facts;
 use crate::stack::{ModuleBlock, MovedPart, Stack};
 
 /// The place of a frame among all of them; that of the stack itself is 0.
@@ -20,6 +21,8 @@ pub struct Frame<'a> {
     pub path: ModulePath,
     /// What its files say.
     pub stack: &'a Stack,
+    /// Where its resources are, unless they say otherwise.
+    pub facts: Rc<Facts>,
     /// The block that uses it; absent for the stack itself.
     pub call: Option<Call<'a>>,
     /// The frames of the modules that its blocks use, by the blocks' names. Those that could not be read are absent.
@@ -33,6 +36,8 @@ pub struct Call<'a> {
     pub frame: FrameId,
     /// The block.
     pub block: &'a ModuleBlock,
+    /// Where its resources are, unless they say otherwise.
+    pub facts: Rc<Facts>,
     /// Which of several it is.
     pub each: Option<Rc<Each>>,
 }
@@ -60,14 +65,16 @@ pub struct Each {
 
 impl<'a> Frame<'a> {
     /// The stack itself.
-    pub fn root(stack: &'a Stack) -> Self {
-        Self { path: ModulePath::default(), stack, call: None, modules: HashMap::new() }
+    pub fn root(stack: &'a Stack, facts: &Facts) -> Self {
+        let facts = Rc::new(facts.clone());
+        Self { path: ModulePath::default(), stack, facts, call: None, modules: HashMap::new() }
     }
 
     /// The frame of a module that `call` uses, in a frame at `around`.
     pub fn of_call(call: Call<'a>, around: &ModulePath, stack: &'a Stack) -> Self {
         let key = call.each.as_ref().map(|each| each.key.as_str());
-        Self { path: around.step(&call.block.name, key), stack, call: Some(call), modules: HashMap::new() }
+        let path = around.step(&call.block.name, key);
+        Self { path, stack, facts: call.facts.clone(), call: Some(call), modules: HashMap::new() }
     }
 
     /// The files that its expressions may read.

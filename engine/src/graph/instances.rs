@@ -7,8 +7,9 @@ use std::rc::Rc;
 use super::evaluate::Evaluator;
 use super::frames::{Call, Each, Frame, FrameId, Uses};
 use crate::address::{Address, ModulePath, Parts, Path, Target};
-use crate::diagnostic::Diagnostic;
-use crate::stack::{Block, MAX_VALUES, ModuleBlock, Node, is_broken};
+use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::resource::Facts;
+use crate::stack::{Block, MAX_VALUES, ModuleBlock, Node, is_broken, is_region};
 use crate::value::Value;
 
 /// One resource as its block declares it, before anything of it is evaluated.
@@ -18,6 +19,8 @@ pub struct Declared<'a> {
     pub block: &'a Block,
     /// Where the block stands.
     pub frame: FrameId,
+    /// Where it is.
+    pub facts: Rc<Facts>,
     /// Under `for_each`.
     pub each: Option<Rc<Each>>,
 }
@@ -105,6 +108,8 @@ struct Deciding<'a> {
     target: Target,
     for_each: Option<&'a Node>,
     when: Option<&'a Node>,
+    account: Option<&'a Node>,
+    region: Option<&'a Node>,
 }
 
 impl<'a> Search<'_, 'a> {
@@ -118,12 +123,15 @@ impl<'a> Search<'_, 'a> {
                 target: Target::Resource(address.clone()),
                 for_each: reserved.for_each.as_ref(),
                 when: reserved.when.as_ref(),
+                account: reserved.account.as_ref(),
+                region: reserved.region.as_ref(),
             };
             let Some(uses) = self.uses(&deciding) else { return self.found };
             let outer = address.within(&path);
             for each in uses {
+                let facts = self.facts(&deciding, each.as_ref());
                 let address = each.as_ref().map_or_else(|| outer.clone(), |each| instance(&outer, &each.key));
-                self.found.declared.insert(address, Declared { block, frame: self.frame, each });
+                self.found.declared.insert(address, Declared { block, frame: self.frame, facts, each });
             }
         }
         for (name, block) in &stack.modules {
@@ -141,9 +149,17 @@ impl<'a> Search<'_, 'a> {
             target: Target::Module(ModulePath::default().step(&block.name, None)),
             for_each: block.for_each.as_ref(),
             when: block.when.as_ref(),
+            account: block.account.as_ref(),
+            region: block.region.as_ref(),
         };
         let uses = self.uses(&deciding)?;
-        let calls = uses.into_iter().map(|each| Call { frame: self.frame, block, each });
+        let call = |each: Option<Rc<Each>>| Call {
+            frame: self.frame,
+            block,
+            facts: self.facts(&deciding, each.as_ref()),
+            each,
+        };
+        let calls = uses.into_iter().map(call);
         Some(match &block.for_each {
             Some(_) => Wanted::Several(calls.collect()),
             None => calls.map(Wanted::One).next().unwrap_or(Wanted::Off),
@@ -174,6 +190,64 @@ impl<'a> Search<'_, 'a> {
         let each = |key| Rc::new(Each { key, frame: self.frame, of: deciding.target.clone() });
         let on = keys.into_iter().map(each).filter(|each| self.is_on(deciding, Some(each)));
         Some(on.map(Some).collect())
+    }
+
+    /// Where a block is: where its frame is, unless it says otherwise.
+    fn facts(&self, deciding: &Deciding<'a>, each: Option<&Rc<Each>>) -> Rc<Facts> {
+        let evaluator = self.evaluator;
+        let around = evaluator.frames.get(self.frame).map(|frame| frame.facts.clone());
+        let around = around.unwrap_or_else(|| Rc::new(evaluator.inputs.facts.clone()));
+        let mut facts = Facts::clone(&around);
+        if let Some((name, node)) = self.place(deciding, "account", deciding.account, each) {
+            let Some(account) = evaluator.inputs.accounts.get(&name) else {
+                let known = evaluator.inputs.accounts.keys().map(String::as_str);
+                let help = match did_you_mean(&name, known) {
+                    Some(near) => format!("did you mean \"{near}\"?"),
+                    None => format!("add [account.{name}] to stack.toml, with the profile or role that leads there"),
+                };
+                let message = format!("there is no account `{name}`");
+                let diagnostic = Diagnostic::error("S3S-R13", message).at(node.span.clone());
+                self.told(deciding, diagnostic.property(&Path::of("account")).help(help));
+                return around;
+            };
+            facts.partition.clone_from(&account.partition);
+            facts.account_id.clone_from(&account.account_id);
+            if let Some(region) = &account.region {
+                facts.region.clone_from(region);
+            }
+        }
+        if let Some((region, node)) = self.place(deciding, "region", deciding.region, each) {
+            if is_region(&region) {
+                facts.region = region;
+            } else {
+                let message = format!("\"{region}\" is no region of AWS");
+                let diagnostic = Diagnostic::error("S3S-W8", message).at(node.span.clone());
+                let diagnostic = diagnostic.property(&Path::of("region"));
+                self.told(deciding, diagnostic.help("write one such as \"eu-west-1\""));
+            }
+        }
+        if facts == *around { around } else { Rc::new(facts) }
+    }
+
+    /// What `account` or `region` says; null is as if it were not written.
+    fn place<'n>(
+        &self,
+        deciding: &Deciding<'_>,
+        key: &str,
+        node: Option<&'n Node>,
+        each: Option<&Rc<Each>>,
+    ) -> Option<(String, &'n Node)> {
+        let node = node?;
+        match self.evaluator.reserved(node, key, self.frame, each) {
+            Value::String(text) => Some((text, node)),
+            other if other.is_null() || is_broken(&other) => None,
+            other => {
+                let message = format!("`{key}` must be a text that is known, this is {}", other.kind());
+                let diagnostic = Diagnostic::error("S3S-W2", message).at(node.span.clone());
+                self.told(deciding, diagnostic.property(&Path::of(key)).help("write a text, or one made of variables"));
+                None
+            }
+        }
     }
 
     fn told(&self, deciding: &Deciding<'_>, diagnostic: Diagnostic) {

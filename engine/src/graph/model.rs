@@ -31,6 +31,8 @@ pub struct Node {
     pub physical_id: Value,
     /// Whether the file chose the physical name itself.
     pub named: bool,
+    /// The account, twelve digits.
+    pub account: String,
     /// The region; empty for global types.
     pub region: String,
     /// The resources that come before this one, and the property that says so.

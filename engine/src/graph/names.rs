@@ -59,13 +59,21 @@ struct Identifier<'a> {
 fn identifier<'a>(node: &'a Node, descriptor: &Descriptor) -> Option<Identifier<'a>> {
     let Some(naming) = descriptor.naming else {
         let Value::String(text) = &node.physical_id else { return None };
-        return Some(Identifier { property: None, scope: node.region.clone(), text, ignore_case: false });
+        return Some(Identifier {
+            property: None,
+            scope: format!("{} {}", node.account, node.region),
+            text,
+            ignore_case: false,
+        });
     };
     let Value::String(text) = node.resource.property(naming.property) else { return None };
     let scope = match naming.scope {
-        NameScope::Partition | NameScope::Account => String::new(),
-        NameScope::Region => node.region.clone(),
-        NameScope::Parent(property) => node.resource.property(property).as_str()?.to_owned(),
+        NameScope::Partition => String::new(),
+        NameScope::Account => node.account.clone(),
+        NameScope::Region => format!("{} {}", node.account, node.region),
+        NameScope::Parent(property) => {
+            format!("{} {}", node.account, node.resource.property(property).as_str()?)
+        }
     };
     Some(Identifier { property: Some(naming.property), scope, text, ignore_case: naming.ignore_case })
 }

@@ -303,7 +303,10 @@ impl BlockScope<'_, '_> {
 impl Scope for BlockScope<'_, '_> {
     fn resolve(&self, steps: &[Step], span: Option<&Span>) -> Result<(Value, usize), Box<Diagnostic>> {
         let evaluator = self.evaluator;
-        let facts = evaluator.facts();
+        let facts = match self.owner.resource() {
+            Some(owner) => evaluator.facts_of(owner),
+            None => &*self.here().facts,
+        };
         let words: Vec<&str> = steps
             .iter()
             .map_while(|step| match step {

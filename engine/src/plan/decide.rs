@@ -244,7 +244,7 @@ impl<'a> Planner<'a> {
         Instance {
             type_name: node.resource.address.type_name.to_string(),
             physical_id: node.physical_id.as_str().unwrap_or_default().to_owned(),
-            account: self.inputs.facts.account_id.clone(),
+            account: node.account.clone(),
             region: node.region.clone(),
             managed: node
                 .managed
@@ -281,7 +281,7 @@ impl<'a> Planner<'a> {
         Instance {
             type_name: node.resource.address.type_name.to_string(),
             physical_id: live.physical_id.clone(),
-            account: self.inputs.facts.account_id.clone(),
+            account: node.account.clone(),
             region: node.region.clone(),
             managed: Map::new(),
             attributes: live.attributes.clone(),
@@ -320,21 +320,22 @@ impl<'a> Planner<'a> {
                 replaces: true,
             });
         }
-        let moved_region = !node.region.is_empty() && node.region != instance.region;
-        if moved_region {
-            change.differences.push(Difference {
-                path: Path::of("region"),
-                from: instance.region.clone().into(),
-                to: node.region.clone().into(),
-                cause: Cause::File,
-                replaces: true,
-            });
-        }
+        let moved = [("account", &instance.account, &node.account), ("region", &instance.region, &node.region)];
+        let moved: Vec<_> = moved.into_iter().filter(|(_, from, to)| from != to && !to.is_empty()).collect();
+        change.differences.extend(moved.iter().map(|(name, from, to)| Difference {
+            path: Path::of(*name),
+            from: from.as_str().into(),
+            to: to.as_str().into(),
+            cause: Cause::File,
+            replaces: true,
+        }));
         let parent = self.parent(kind, node).filter(|parent| self.goes_first(parent, made));
         let replaces = change.differences.iter().any(|difference| difference.replaces);
         if replaces || parent.is_some() {
             let one_name = self.keeps_name(node, &instance.physical_id) || has_same_name(kind, node, instance);
-            let delete_first = parent.is_some() || one_name && !moved_region;
+            // Elsewhere the name is free, unless it is one of a kind in the whole partition.
+            let is_shared = kind.descriptor().naming.is_some_and(|naming| naming.scope == NameScope::Partition);
+            let delete_first = parent.is_some() || one_name && (moved.is_empty() || is_shared);
             change.action = Action::Replace { delete_first };
             change.loss = live.loss.clone();
             change.reason = match (parent, replaces) {
@@ -447,6 +448,7 @@ impl<'a> Planner<'a> {
         let holder = |instance: &Instance| {
             instance.type_name == address.type_name.as_str()
                 && instance.physical_id == live.physical_id
+                && instance.account == node.account
                 && (node.region.is_empty() || instance.region == node.region)
         };
         let deposed = self.state.deposed.iter().map(|deposed| &deposed.instance);

@@ -96,6 +96,7 @@ pub fn reinstated<'a>(mut state: Cow<'a, State>, graph: &Graph) -> Cow<'a, State
 
 fn same_thing(address: &Address, node: &Node, from: &Address, instance: &Instance) -> bool {
     from.type_name == address.type_name
+        && node.account == instance.account
         && (node.region.is_empty() || node.region == instance.region)
         && matches!(&node.physical_id, Value::String(id) if *id == instance.physical_id)
 }

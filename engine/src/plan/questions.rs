@@ -18,6 +18,8 @@ pub struct Question {
     pub type_name: String,
     /// AWS's identifier.
     pub physical_id: String,
+    /// The account, twelve digits.
+    pub account: String,
     /// The region; empty for global types.
     pub region: String,
     /// The managed properties that matter.
@@ -60,6 +62,7 @@ pub fn questions(graph: Option<&Graph>, state: &State, registry: &dyn Registry) 
             address: address.clone(),
             type_name: address.type_name.to_string(),
             physical_id,
+            account: node.account.clone(),
             region: node.region.clone(),
             properties: node.managed.keys().cloned().collect(),
             managed: node.managed.clone(),
@@ -77,6 +80,7 @@ pub fn question(address: &Address, instance: &Instance, properties: BTreeSet<Str
         address: address.clone(),
         type_name: instance.type_name.clone(),
         physical_id: instance.physical_id.clone(),
+        account: instance.account.clone(),
         region: instance.region.clone(),
         properties,
         managed: instance.managed.clone(),

@@ -50,6 +50,12 @@ pub fn sections() -> Fields {
              variables, blocks and modules and none of the stack's.",
         ),
         (
+            "account",
+            map_of(Shape::Object(account())),
+            "The accounts that resources may be in beside the stack's own, by name: `account = \"NAME\"` in a block or a \
+             module. Values may use `var` and `env`.",
+        ),
+        (
             "env",
             map_of(Shape::Object(environment())),
             "The environments, by name: copies of the stack with names and state of their own. `s3stack apply --env prod` \
@@ -141,13 +147,54 @@ pub(super) fn output() -> Fields {
 
 /// What `[env.NAME]` may hold.
 pub(super) fn environment() -> Fields {
+    let mut overrides = Fields::new();
+    for mut fields in ["s3", "file"].into_iter().filter_map(backend) {
+        fields.values_mut().for_each(|field| field.required = false);
+        overrides.extend(fields);
+    }
     fields([
         ("var", map_of(Shape::Document), "Values of variables: `var.NAME = …`."),
         ("region", text(Some(REGION)), "A region of AWS, such as `\"us-east-1\"`, in place of the stack's."),
         ("tags", tags(), TAGS),
+        (
+            "account",
+            text(None),
+            "The account that the stack is in, by the name of its `[account.NAME]`; without it the one of the credentials.",
+        ),
         ("account_id", text(Some(ACCOUNT_ID)), ACCOUNT),
+        (
+            "backend",
+            Shape::Object(overrides),
+            "Keys of the stack's `[backend]` that differ: `backend.key = \"shop/prod\"`. A bucket's `key` and a folder's \
+             `path` may be the same for all: each environment has a place of its own in them.",
+        ),
         ("confirm", flag(), "Whether a destroy asks for the environment's name."),
     ])
+}
+
+/// What `[account.NAME]` may hold.
+pub(super) fn account() -> Fields {
+    fields([
+        ("profile", some_text(), "The profile whose credentials lead there, or that may take the role."),
+        (
+            "role_arn",
+            text(Some("^arn:aws[a-z-]*:iam::[0-9]{12}:role/")),
+            "The role to take there. Its trust policy must let the caller in.",
+        ),
+        ("external_id", some_text(), "What the role's trust policy wants to hear."),
+        (
+            "session_name",
+            text(Some("^[A-Za-z0-9+=,.@_-]{2,64}$")),
+            "What the session is called in CloudTrail; without it `s3stack`.",
+        ),
+        ("region", text(Some(REGION)), "The region of resources in it that say none; without it that of the stack."),
+        ("account_id", text(Some(ACCOUNT_ID)), "The twelve digits that it must have, as a text."),
+    ])
+}
+
+/// Whether a text can be a region.
+pub fn is_region(text: &str) -> bool {
+    crate::schema::validate::matches(REGION, text)
 }
 
 /// What `[module.NAME]` may hold.
@@ -169,6 +216,8 @@ pub(super) fn module() -> Fields {
             "Makes the module once for each entry of a table or text of a list. In this block `${each.key}` and \
              `${each.value}` say which; an address in it begins with `module.NAME[\"KEY\"]`.",
         ),
+        ("account", text(None), ACCOUNT_OF),
+        ("region", text(None), REGION_OF),
         ("depends_on", one_or_many(), DEPENDS_ON),
         ("when", flag(), "Whether the module counts. False is as if it were not written. It may name `each` too."),
         (
@@ -196,6 +245,8 @@ fn for_each() -> Shape {
     ])
 }
 
+const ACCOUNT_OF: &str = "The account that it is in, by the name of its `[account.NAME]`; without it the stack's.";
+const REGION_OF: &str = "The region that it is in; without it that of its account, its module, or the stack.";
 const DEPENDS_ON: &str =
     "Blocks and modules that must be there before, by address, where no reference says so already.";
 
@@ -216,6 +267,8 @@ pub fn reserved() -> Fields {
             "Whether the block counts. False is as if it were not written. It may name `var`, `env`, `stack`, `aws` and \
              `each`, but no resource.",
         ),
+        ("account", text(None), ACCOUNT_OF),
+        ("region", text(None), REGION_OF),
         ("protect", flag(), "Whether a plan that deletes or replaces the resource is refused."),
         ("retain", flag(), "Whether AWS keeps the resource when its block goes. s3stack then forgets it."),
         (

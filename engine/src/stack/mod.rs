@@ -34,6 +34,7 @@
 //! | `S3S-R9` | made from itself |
 //! | `S3S-R10` | what `for_each` cannot be |
 //! | `S3S-R12` | no such module, or no such output of one |
+//! | `S3S-R13` | no such account |
 
 mod blocks;
 mod draft;
@@ -61,6 +62,7 @@ mod tests;
 
 pub use editor::editor_schema;
 pub use evaluate::{ScopeAt, evaluate, evaluate_at, evaluate_table};
+pub use fields::is_region;
 pub use load::{Modules, NoModules, Types, load, syntax_of};
 pub use model::*;
 pub use owner::name_owners;

@@ -132,6 +132,8 @@ pub struct Stack {
     pub environments: IndexMap<String, Environment>,
     /// `[module.NAME]`.
     pub modules: IndexMap<String, ModuleBlock>,
+    /// `[account.NAME]`.
+    pub accounts: IndexMap<String, AccountBlock>,
     /// Resource blocks by address, which in a module is the one inside it.
     pub blocks: IndexMap<Address, Block>,
 }
@@ -152,6 +154,15 @@ impl Stack {
     }
 }
 
+/// `[account.NAME]`: an account beside the stack's own, and how to get into it.
+#[derive(Debug, Clone)]
+pub struct AccountBlock {
+    /// The header's place.
+    pub span: Span,
+    /// Its keys, checked: profile, or role_arn with external_id and session_name; account_id, region.
+    pub body: Table,
+}
+
 /// `[module.NAME]`: the blocks of a folder, used as a whole.
 #[derive(Debug, Clone)]
 pub struct ModuleBlock {
@@ -167,6 +178,10 @@ pub struct ModuleBlock {
     pub for_each: Option<Node>,
     /// Whether the module counts at all; under `for_each`, each instance of it.
     pub when: Option<Node>,
+    /// The name of the account that its resources are in, unless they say otherwise.
+    pub account: Option<Node>,
+    /// The region that its resources are in, unless they say otherwise.
+    pub region: Option<Node>,
     /// What all of its resources wait for beyond their references.
     pub depends_on: Vec<(Target, Span)>,
     /// Where its resources were before.
@@ -299,8 +314,12 @@ pub struct Environment {
     pub region: Option<Node>,
     /// `tags`, over those of the stack.
     pub tags: Option<Node>,
+    /// `account`: the name of the account that the stack is in.
+    pub account: Option<Node>,
     /// `account_id`.
     pub account_id: Option<Node>,
+    /// Keys of the backend that differ.
+    pub backend: Option<Table>,
     /// `confirm`: destroy asks for the environment's name.
     pub confirm: bool,
 }
@@ -373,6 +392,10 @@ pub struct Reserved {
     pub for_each: Option<Node>,
     /// Whether the block counts at all; under `for_each`, each instance of it.
     pub when: Option<Node>,
+    /// The name of the account that it is in.
+    pub account: Option<Node>,
+    /// The region that it is in.
+    pub region: Option<Node>,
     /// Whether it may not be deleted or replaced.
     pub protect: Option<Node>,
     /// Whether taking the block out leaves the resource in AWS.

@@ -68,8 +68,21 @@ impl Section<'_> {
             Some(NodeKind::Table(table)) => table,
             _ => Table::new(),
         };
-        let when = table.shift_remove("when").map(|entry| entry.node);
-        ModuleBlock { name, span, source, inputs, for_each, when, depends_on, moved_from, content: None }
+        let mut take = |key: &str| table.shift_remove(key).map(|entry| entry.node);
+        let (when, account, region) = (take("when"), take("account"), take("region"));
+        ModuleBlock {
+            name,
+            span,
+            source,
+            inputs,
+            for_each,
+            when,
+            account,
+            region,
+            depends_on,
+            moved_from,
+            content: None,
+        }
     }
 
     /// Takes out the inputs that are written as in other tools, without `var.`.

@@ -40,6 +40,8 @@ fn in_reserved(block: &Block, place: &Span) -> Option<Path> {
     let nodes = [
         ("for_each", &reserved.for_each),
         ("when", &reserved.when),
+        ("account", &reserved.account),
+        ("region", &reserved.region),
         ("protect", &reserved.protect),
         ("retain", &reserved.retain),
         ("import", &reserved.import),

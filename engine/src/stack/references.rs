@@ -64,6 +64,14 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// The reserved key, if no resource may be named in it at all: only what `for_each` goes over may have some in it.
+    fn decides_for_good(self) -> Option<&'a str> {
+        match self {
+            Self::Decided(_, key) if key != "for_each" => Some(key),
+            _ => None,
+        }
+    }
+
     /// What `each` would be of.
     fn several(self) -> Option<Several<'a>> {
         match self {
@@ -141,13 +149,15 @@ impl<'a> Names<'a> {
                     .help("use `var` or `env`"),
             ),
             ("each", None) => each(name, place),
-            ("module", None) if matches!(place, Place::Decided(_, "when")) => Some(undecided(root, "when")),
+            (root, None)
+                if let Some(key) = place.decides_for_good()
+                    && (root == "module" || self.services.contains(root)) =>
+            {
+                Some(undecided(root, key))
+            }
             ("module", None) => self.module(steps.get(1..).unwrap_or_default()),
             ("stack", None) => one_of("stack", name, &["name"]),
             ("aws", None) => one_of("aws", name, &AWS),
-            (root, None) if matches!(place, Place::Decided(_, "when")) && self.services.contains(root) => {
-                Some(undecided(root, "when"))
-            }
             ("self", None) => match place {
                 Place::Decided(_, key) => Some(undecided(root, key)),
                 Place::Block(_, schema) => match steps.get(1..) {

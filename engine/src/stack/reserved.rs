@@ -5,20 +5,28 @@ use indexmap::IndexMap;
 use super::fields;
 use super::model::{Node, NodeKind, Reserved, Table};
 use super::problems::Site;
-use super::sections::later;
 use crate::address::{Address, AddressError, Path, Step, Target};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
 use crate::schema::{Property, Schema, Shape};
 
 /// The reserved keys of this version.
-const KEYS: [&str; 9] =
-    ["for_each", "depends_on", "when", "protect", "retain", "ignore_changes", "moved_from", "import", "allow"];
-/// Those of later versions.
-const LATER: [&str; 2] = ["region", "account"];
+const KEYS: [&str; 11] = [
+    "for_each",
+    "depends_on",
+    "when",
+    "account",
+    "region",
+    "protect",
+    "retain",
+    "ignore_changes",
+    "moved_from",
+    "import",
+    "allow",
+];
 
 /// Whether a key of a block is no property.
 pub(super) fn is_reserved(key: &str) -> bool {
-    KEYS.contains(&key) || LATER.contains(&key)
+    KEYS.contains(&key)
 }
 
 /// Takes the reserved keys out of a block's body, so that its properties are left.
@@ -31,16 +39,11 @@ pub(super) fn take(
     diagnostics: &mut Diagnostics,
 ) -> Reserved {
     let mut taken = Table::new();
-    for key in LATER {
+    for key in KEYS {
         // Where the type itself has a property of that name, that is what is meant.
         if !schema.properties.contains_key(key)
-            && let Some(entry) = body.shift_remove(key)
+            && let Some((name, entry)) = body.shift_remove_entry(key)
         {
-            diagnostics.push(later(&format!("`{key}`"), &entry.key_span).on(address));
-        }
-    }
-    for key in KEYS {
-        if let Some((name, entry)) = body.shift_remove_entry(key) {
             taken.insert(name, entry);
         }
     }
@@ -72,6 +75,8 @@ pub(super) fn take(
     let mut node = |key: &str| taken.shift_remove(key).map(|entry| entry.node);
     reserved.for_each = for_each;
     reserved.when = node("when");
+    reserved.account = node("account");
+    reserved.region = node("region");
     reserved.protect = node("protect");
     reserved.retain = node("retain");
     reserved.import = node("import");

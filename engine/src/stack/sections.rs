@@ -60,7 +60,8 @@ pub(super) fn read(
             "output" => section.outputs(entry, &mut stack),
             "env" => section.environments(entry, &mut stack),
             "module" => section.modules(entry, &mut stack),
-            "lookup" | "remote" | "account" => {
+            "account" => section.accounts(entry, &mut stack),
+            "lookup" | "remote" => {
                 section.diagnostics.push(later(&format!("[{name}]"), &entry.key_span));
             }
             service if is_service(service) => blocks::read_service(service, entry, types, &mut stack, diagnostics),
@@ -349,6 +350,36 @@ impl Section<'_> {
         }
     }
 
+    fn accounts(&mut self, entry: Entry, stack: &mut Stack) {
+        let Some((table, _)) = self.table("account", entry) else { return };
+        for (name, entry) in table {
+            if !is_name(&name) {
+                self.diagnostics.push(not_a_name("an account", &name, &entry.key_span));
+                continue;
+            }
+            let Some((body, span)) = self.table(&format!("account.{name}"), entry) else { continue };
+            self.check(&format!("[account.{name}]"), &span, &body, &fields::account());
+            let clash = ["external_id", "session_name"]
+                .into_iter()
+                .find_map(|key| body.get(key))
+                .filter(|_| !body.contains_key("role_arn"));
+            if let Some(entry) = clash {
+                let message = "it goes with `role_arn`, which is not there";
+                let diagnostic = Diagnostic::error("S3S-P8", message).at(entry.key_span.clone());
+                self.diagnostics
+                    .push(diagnostic.help("add `role_arn = \"arn:aws:iam::ACCOUNT:role/NAME\"`, or take it out"));
+            }
+            if !body.contains_key("role_arn") && !body.contains_key("profile") {
+                let message = format!("[account.{name}] does not say how to get into the account");
+                let diagnostic = Diagnostic::error("S3S-P8", message).at(span.clone());
+                self.diagnostics.push(
+                    diagnostic.help("write `profile = …`, `role_arn = …`, or both: the profile that may take the role"),
+                );
+            }
+            stack.accounts.insert(name, AccountBlock { span, body });
+        }
+    }
+
     fn environments(&mut self, entry: Entry, stack: &mut Stack) {
         let Some((table, _)) = self.table("env", entry) else { return };
         for (name, entry) in table {
@@ -366,8 +397,14 @@ impl Section<'_> {
                 _ => Table::new(),
             };
             let mut take = |key: &str| table.shift_remove(key).map(|entry| entry.node);
-            let (region, tags, account_id) = (take("region"), take("tags"), take("account_id"));
-            stack.environments.insert(name, Environment { span, variables, region, tags, account_id, confirm });
+            let (region, tags) = (take("region"), take("tags"));
+            let (account, account_id) = (take("account"), take("account_id"));
+            let backend = match take("backend").map(|node| node.kind) {
+                Some(NodeKind::Table(table)) => Some(table),
+                _ => None,
+            };
+            let environment = Environment { span, variables, region, tags, account, account_id, backend, confirm };
+            stack.environments.insert(name, environment);
         }
     }
 }

@@ -7,8 +7,8 @@ use super::model::*;
 use super::problems::Site;
 use super::references::{Names, Place, Rewriter, Several};
 use super::sections::Whole;
-use super::sketch;
 use super::variables::types;
+use super::{fields, sketch};
 use crate::address::Path;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
 use crate::schema::Shape;
@@ -58,7 +58,10 @@ pub(super) fn check(
         for entry in module.inputs.values() {
             texts(&entry.node, Place::Module(module), &names, diagnostics);
         }
-        for (key, node) in [("for_each", &module.for_each), ("when", &module.when)] {
+        let (for_each, when) = (&module.for_each, &module.when);
+        let decided =
+            [("for_each", for_each), ("when", when), ("account", &module.account), ("region", &module.region)];
+        for (key, node) in decided {
             if let Some(node) = node {
                 texts(node, Place::Decided(Several::Module(module), key), &names, diagnostics);
             }
@@ -78,7 +81,10 @@ pub(super) fn check(
         for node in [&reserved.protect, &reserved.retain, &reserved.import].into_iter().flatten() {
             texts(node, place, &names, diagnostics);
         }
-        for (key, node) in [("for_each", &reserved.for_each), ("when", &reserved.when)] {
+        let (for_each, when) = (&reserved.for_each, &reserved.when);
+        let decided =
+            [("for_each", for_each), ("when", when), ("account", &reserved.account), ("region", &reserved.region)];
+        for (key, node) in decided {
             if let Some(node) = node {
                 texts(node, Place::Decided(Several::Block(block), key), &names, diagnostics);
             }
@@ -195,9 +201,47 @@ fn early(stack: &Stack, names: &Names<'_>, diagnostics: &mut Diagnostics) {
             texts(node, Place::Early("[var]"), names, diagnostics);
         }
     }
+    for account in stack.accounts.values() {
+        table_texts(&account.body, &Path::default(), &mut |_, template| {
+            names.check(template, Place::Early("[account]"), diagnostics);
+        });
+    }
     for environment in stack.environments.values() {
-        for node in [&environment.region, &environment.tags, &environment.account_id].into_iter().flatten() {
+        let Environment { region, tags, account, account_id, .. } = environment;
+        for node in [region, tags, account, account_id].into_iter().flatten() {
             texts(node, Place::Early("[env]"), names, diagnostics);
+        }
+        if let Some(backend) = &environment.backend {
+            table_texts(backend, &Path::default(), &mut |_, template| {
+                names.check(template, Place::Early("[env]"), diagnostics);
+            });
+            let known = stack.backend.as_ref().and_then(|block| fields::backend(&block.kind));
+            for (key, entry) in backend {
+                let wrong = match &known {
+                    None => Some("the stack has no [backend] whose key this could be".to_owned()),
+                    Some(known) if !known.contains_key(key) => {
+                        let kind = stack.backend.as_ref().map_or("", |block| &block.kind);
+                        Some(format!("[backend.{kind}] has no `{key}`"))
+                    }
+                    Some(_) => None,
+                };
+                if let Some(message) = wrong {
+                    let diagnostic = Diagnostic::error("S3S-W1", message).at(entry.key_span.clone());
+                    diagnostics
+                        .push(diagnostic.help("take it out, or write [backend.s3] or [backend.file] for the stack"));
+                }
+            }
+        }
+        if let Some(node) = &environment.account
+            && let Some(name) = node.literal()
+            && !stack.accounts.contains_key(name)
+        {
+            let diagnostic =
+                Diagnostic::error("S3S-R13", format!("there is no account `{name}`")).at(node.span.clone());
+            diagnostics.push(match did_you_mean(name, stack.accounts.keys().map(String::as_str)) {
+                Some(near) => diagnostic.help(format!("did you mean \"{near}\"?")),
+                None => diagnostic.help(format!("add [account.{name}], with the profile or role that leads there")),
+            });
         }
         for (name, entry) in &environment.variables {
             texts(&entry.node, Place::Early("[env]"), names, diagnostics);

@@ -221,6 +221,7 @@ impl Stack {
             memory,
             physical_id,
             named: true,
+            account: "000000000001".into(),
             region: "region-1".into(),
             waits_for,
             binds: BTreeSet::new(),

@@ -9,7 +9,7 @@ use s3stack_engine::policy::principal::Arn;
 use s3stack_engine::policy::problem::code;
 use s3stack_engine::policy::s3::BUCKET_ACCESS;
 use s3stack_engine::policy::{Document, Problem as PolicyProblem, statements};
-use s3stack_engine::resource::{Resource, Surroundings};
+use s3stack_engine::resource::{Facts, Resource, Surroundings};
 use s3stack_engine::schema::validate::Problem;
 use s3stack_engine::value::Value;
 
@@ -118,8 +118,9 @@ fn target<'a>(to: &Value, path: &Path, around: &'a dyn Surroundings) -> Result<T
                 wrong(format!("nothing can be granted on {type_name}")).help("write what is allowed in `statements`")
             })?;
             let arn = resource.attribute("arn").clone();
-            let account = account(&arn, around.facts().account_id.as_str().into());
-            let key = key(resource, around);
+            let there = around.facts_of(address);
+            let account = account(&arn, there.account_id.as_str().into());
+            let key = key(resource, there);
             Ok(Target { name: TargetName::Address(address.clone()), type_name, arn, account, access, key })
         }
         Value::String(text) => {
@@ -157,7 +158,7 @@ fn account(arn: &Value, own: Value) -> Value {
 }
 
 /// The customer's key that a resource is encrypted with: `encryption = { key = … }`, which all types have in common.
-fn key(resource: &Resource, around: &dyn Surroundings) -> Option<Key> {
+fn key(resource: &Resource, there: &Facts) -> Option<Key> {
     let arn = resource.property("encryption").get("key");
     // Keys that AWS manages let in whom the service lets in.
     if arn.is_null() || arn.as_str().is_some_and(|text| text.contains("alias/aws/")) {
@@ -165,9 +166,9 @@ fn key(resource: &Resource, around: &dyn Surroundings) -> Option<Key> {
     }
     let account = match arn.as_str().and_then(Arn::parse) {
         Some(arn) if !arn.account.is_empty() => arn.account.into(),
-        _ => around.facts().account_id.as_str().into(),
+        _ => there.account_id.as_str().into(),
     };
-    Some(Key { arn: arn.clone(), account, region: around.facts().region.clone() })
+    Some(Key { arn: arn.clone(), account, region: there.region.clone() })
 }
 
 /// What AWS would refuse in the document of a resource, and what is allowed too widely. What [`document`] itself fails with is not told again.
