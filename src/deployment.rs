@@ -9,7 +9,7 @@ use s3stack_engine::address::Address;
 use s3stack_engine::apply::recover::{self, Circumstances, Recovered};
 use s3stack_engine::apply::{Apply, Event, Options, Request, Summary};
 use s3stack_engine::diagnostic::{Diagnostic, Diagnostics};
-use s3stack_engine::graph::{self, Graph};
+use s3stack_engine::graph::{self, Graph, Looked};
 use s3stack_engine::plan::decide::{first_questions, remade};
 use s3stack_engine::plan::questions::Question;
 use s3stack_engine::plan::reread::{follow_up, unsettled};
@@ -21,9 +21,7 @@ use tokio::sync::watch;
 
 use crate::aws::{Clients, Observer, Policy};
 use crate::backend::clock::SystemClock;
-use crate::backend::file::FileStore;
 use crate::backend::lease::{Claim, Keeper};
-use crate::backend::s3::S3Store;
 use crate::backend::{Condition, Document, Store, StoreError};
 use crate::cloud::{Cloud, provider};
 use crate::driver::{Persistence, drive, seconds_since_1970};
@@ -31,11 +29,12 @@ use crate::error::Error;
 use crate::folder::Folder;
 use crate::local::Endpoint;
 use crate::patience::Patience;
-use crate::project::{self, Backend, Project};
+use crate::project::{self, Project};
 use crate::resources::{Create, Depth, Types};
 use crate::seal::Sealer;
 
 mod accounts;
+mod remotes;
 
 use accounts::Accounts;
 
@@ -83,7 +82,7 @@ pub struct Deployment {
     files: Arc<Folder>,
     local: bool,
     reading: Reading,
-    notice: Option<Notice>,
+    reach: Reach,
 }
 
 /// What becomes of a state that cannot be read.
@@ -108,6 +107,15 @@ pub struct Planned {
     /// Warnings.
     pub warnings: Diagnostics,
     sealer: Sealer,
+}
+
+/// What was found out beside the stack's own resources.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// The outputs of other stacks.
+    pub remotes: BTreeMap<String, Map>,
+    /// What was looked up.
+    pub lookups: BTreeMap<Address, Looked>,
 }
 
 impl Reach {
@@ -183,7 +191,7 @@ impl Deployment {
             stack: project.settings.name.clone(),
             environment: project.environment.clone(),
         };
-        let store = store(&project, &facts, &clients, reach).await?;
+        let store = remotes::store(&project, &facts.region, &clients, reach).await?;
         let (state, condition) = read_state(&project, store.as_ref(), local, reading).await?;
         let accounts = accounts::sign_in(&clients, &project, &state, &facts, local).await?;
         if !project.problems.0.is_empty() && condition == Condition::Absent {
@@ -195,8 +203,8 @@ impl Deployment {
         }
         let files = Arc::new(project.files());
         let cloud = Cloud::new(clients, facts, state.lineage.clone(), files.clone());
-        let notice = reach.notice.clone();
-        Ok(Self { project, cloud, store, state, condition, accounts, files, local, reading, notice })
+        let reach = reach.clone();
+        Ok(Self { project, cloud, store, state, condition, accounts, files, local, reading, reach })
     }
 
     /// Whether this is an emulator's AWS, with a state of its own.
@@ -231,13 +239,21 @@ impl Deployment {
         let (mut state, recovered) = self.recover(&cloud, keeper).await;
         let before = state.region.clone();
         self.accounts.remember(&mut state, &self.cloud.facts);
+        let mut known = Known::default();
+        let mut notes = Diagnostics::default();
+        if !destroy {
+            let (facts, clients) = (&self.cloud.facts, &self.cloud.clients);
+            (known.remotes, notes) = remotes::read(&self.project, &facts.region, clients, &self.reach).await?;
+            known.lookups = self.look_up(&cloud, &state, &known).await;
+        }
         let mut sealer: Option<Sealer> = None;
         let mut forget = BTreeSet::new();
         let mut observations: BTreeMap<Address, Observation> = BTreeMap::new();
         let mut confirmed = BTreeSet::new();
         let mut patience = Patience::new(self.cloud.clients.settles_within());
         loop {
-            let (graph, warnings) = self.graph(&state, &forget);
+            let (graph, mut warnings) = self.graph(&state, &forget, &known);
+            warnings.extend(notes.clone());
             if warnings.has_errors() && !destroy {
                 return Err(Error::Diagnostics(warnings));
             }
@@ -280,7 +296,7 @@ impl Deployment {
                     if fresh.is_empty() {
                         break;
                     }
-                    patience.pause(&fresh, self.notice.as_ref()).await;
+                    patience.pause(&fresh, self.reach.notice.as_ref()).await;
                 }
                 if depth == Depth::Point {
                     confirmed.extend(fresh.iter().map(|question| question.address.clone()));
@@ -315,20 +331,48 @@ impl Deployment {
     }
 
     /// Evaluates the stack, as far as anything can be known.
-    pub fn graph(&self, state: &State, forget: &BTreeSet<Address>) -> (Graph, Diagnostics) {
+    pub fn graph(&self, state: &State, forget: &BTreeSet<Address>, known: &Known) -> (Graph, Diagnostics) {
+        self.evaluate(state, forget, known, graph::build)
+    }
+
+    /// Looks up what the stack wants to know of resources that somebody else made. One lookup may name another, and
+    /// what there is may depend on a third, so it is asked until there is nothing more to ask.
+    async fn look_up(&self, cloud: &Cloud, state: &State, known: &Known) -> BTreeMap<Address, Looked> {
+        let mut known = known.clone();
+        if !self.project.stack.has_lookups() {
+            return known.lookups;
+        }
+        loop {
+            let queries = self.evaluate(state, &BTreeSet::new(), &known, graph::queries);
+            if queries.is_empty() {
+                return known.lookups;
+            }
+            known.lookups.extend(cloud.look_up(queries).await);
+        }
+    }
+
+    fn evaluate<T>(
+        &self,
+        state: &State,
+        forget: &BTreeSet<Address>,
+        known: &Known,
+        then: impl FnOnce(&graph::Inputs<'_>) -> T,
+    ) -> T {
         let variables = self.project.variables.0.iter().map(|(name, one)| (name.clone(), one.value.clone())).collect();
         let inputs = graph::Inputs {
             stack: &self.project.stack,
             variables: &variables,
             facts: self.cloud.facts.clone(),
             accounts: &self.accounts.named,
+            remotes: &known.remotes,
+            lookups: &known.lookups,
             tags: self.project.settings.tags.clone(),
             registry: &Types,
             files: self.files.as_ref(),
             state,
             forget,
         };
-        graph::build(&inputs)
+        then(&inputs)
     }
 
     /// Folds what a run that was cut short left behind into a copy of the state.
@@ -481,32 +525,6 @@ async fn clients(project: &Project, reach: &Reach) -> Result<Clients, Error> {
         }
     }
     Ok(Clients::load(settings).await?)
-}
-
-async fn store(project: &Project, facts: &Facts, clients: &Clients, reach: &Reach) -> Result<Arc<dyn Store>, Error> {
-    let own = private_folder(&project.folder);
-    if reach.is_local() {
-        return Ok(Arc::new(FileStore::new(own.join("local/state").join(&project.environment))));
-    }
-    match &project.settings.backend {
-        Backend::File { path } => {
-            let root = path.as_ref().map_or_else(|| own.join("state"), |path| project.folder.join(path));
-            Ok(Arc::new(FileStore::new(root.join(&project.environment))))
-        }
-        Backend::S3 { bucket, key, region, profile } => {
-            let apart = region.is_some() || profile.is_some();
-            let clients = if apart {
-                let mut settings = reach.settings(region.clone().or_else(|| Some(facts.region.clone())));
-                settings.profile.clone_from(profile);
-                Clients::load(settings).await?
-            } else {
-                clients.clone()
-            };
-            let session = clients.home().map_err(Error::fault("reaching the backend"))?;
-            let key = key.as_deref().unwrap_or(&project.settings.name);
-            Ok(Arc::new(S3Store::new(session.s3().clone(), bucket, &format!("{key}/{}", project.environment))))
-        }
-    }
 }
 
 async fn read_state(

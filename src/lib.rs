@@ -13,6 +13,7 @@ pub mod error;
 pub mod explain;
 pub mod folder;
 pub mod local;
+mod look_up;
 mod patience;
 pub mod project;
 pub mod resources;

@@ -10,7 +10,7 @@ use s3stack_engine::expression::Budget;
 use s3stack_engine::graph::{self, Graph};
 use s3stack_engine::resource::{Account, Facts};
 use s3stack_engine::stack::variables::{EarlyScope, Given, Variables, resolve};
-use s3stack_engine::stack::{AccountBlock, Entry, Node, Stack, broken, check_setting, evaluate, load};
+use s3stack_engine::stack::{AccountBlock, Entry, Node, RemoteBlock, Stack, broken, check_setting, evaluate, load};
 use s3stack_engine::state::{SignIn, State};
 use s3stack_engine::value::{Map, Value};
 use serde::{Deserialize, Serialize};
@@ -73,12 +73,31 @@ pub struct Settings {
     pub account: Option<String>,
     /// How to get into the accounts beside that one, by the names that the stack gives them.
     pub accounts: BTreeMap<String, SignIn>,
+    /// The other stacks whose outputs are read, by name.
+    pub remotes: BTreeMap<String, Remote>,
     /// The lineage that the state must have.
     pub id: Option<String>,
     /// Where state lives.
     pub backend: Backend,
     /// Whether destroy asks for the environment's name.
     pub confirm: bool,
+}
+
+/// `[remote.NAME]`, evaluated: another stack, by its folder or by the place of its state.
+#[derive(Debug, Clone, Default)]
+pub struct Remote {
+    /// Its folder, relative to that of this stack.
+    pub path: Option<String>,
+    /// Where in the bucket its state is.
+    pub key: Option<String>,
+    /// The bucket; `None` for this stack's own.
+    pub bucket: Option<String>,
+    /// The bucket's region.
+    pub region: Option<String>,
+    /// The profile that may read it.
+    pub profile: Option<String>,
+    /// Its environment; `None` for the one that this stack is in.
+    pub environment: Option<String>,
 }
 
 /// `[backend.KIND]`, evaluated.
@@ -240,6 +259,8 @@ impl Project {
                 environment: self.environment.clone(),
             },
             accounts: &accounts,
+            remotes: &BTreeMap::new(),
+            lookups: &BTreeMap::new(),
             tags: settings.tags.clone(),
             registry: &Types,
             files: &self.files(),
@@ -319,6 +340,19 @@ fn settings(stack: &Stack, scope: EarlyScope<'_>, diagnostics: &mut Diagnostics)
         (name.clone(), way)
     };
     let accounts = stack.accounts.iter().map(account).collect();
+    let remote = |(name, block): (&String, &RemoteBlock)| {
+        let mut entry = |key: &str| reader.entry(&block.body, key);
+        let remote = Remote {
+            path: entry("path"),
+            key: entry("key"),
+            bucket: entry("bucket"),
+            region: entry("region"),
+            profile: entry("profile"),
+            environment: entry("env"),
+        };
+        (name.clone(), remote)
+    };
+    let remotes = stack.remotes.iter().map(remote).collect();
     let backend = stack.backend.as_ref().map(|block| {
         let over = here.and_then(|here| here.backend.as_ref());
         let mut entry = |key: &str| {
@@ -346,6 +380,7 @@ fn settings(stack: &Stack, scope: EarlyScope<'_>, diagnostics: &mut Diagnostics)
         ),
         account: reader.text("account", here.and_then(|here| here.account.as_ref())),
         accounts,
+        remotes,
         id: reader.text("id", own.id.as_ref()),
         tags,
         backend: backend.unwrap_or_default(),

@@ -73,6 +73,8 @@ pub struct Address(Arc<Parts>);
 pub struct Parts {
     /// Where the block stands.
     pub module: ModulePath,
+    /// Whether it is something that is only looked up: nothing of it is made, changed or kept in state.
+    pub lookup: bool,
     /// The resource type.
     pub type_name: TypeName,
     /// The block's name, `[a-z][a-z0-9_]*`.
@@ -88,6 +90,7 @@ impl Address {
     pub fn root(type_name: impl Into<String>, name: impl Into<String>) -> Self {
         Self::new(Parts {
             module: ModulePath::default(),
+            lookup: false,
             type_name: TypeName::new(type_name),
             name: name.into(),
             key: None,
@@ -184,7 +187,8 @@ impl fmt::Display for ModulePath {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}.{}", self.module, self.type_name, self.name)?;
+        let lookup = if self.lookup { "lookup." } else { "" };
+        write!(f, "{}{lookup}{}.{}", self.module, self.type_name, self.name)?;
         if let Some(key) = &self.key {
             write_key(f, key)?;
         }
@@ -316,6 +320,11 @@ fn parse(text: &str) -> Option<Address> {
         cursor.eat('.').then_some(())?;
         service = cursor.identifier()?;
     }
+    let lookup = service == "lookup";
+    if lookup {
+        cursor.eat('.').then_some(())?;
+        service = cursor.identifier()?;
+    }
     cursor.eat('.').then_some(())?;
     let kind = cursor.identifier()?;
     cursor.eat('.').then_some(())?;
@@ -330,7 +339,7 @@ fn parse(text: &str) -> Option<Address> {
     };
     cursor.0.is_empty().then(|| {
         let type_name = TypeName::new(format!("{service}.{kind}"));
-        Address::new(Parts { module: ModulePath(module), type_name, name, key, companion })
+        Address::new(Parts { module: ModulePath(module), lookup, type_name, name, key, companion })
     })
 }
 
@@ -432,6 +441,8 @@ mod tests {
             "ec2.flow_log.vpc[\"vpc-1\"]",
             "events.rule.on_upload/permission.process",
             "logs.group.this[\"a\\\"b]\\n\\\\\"]",
+            "lookup.s3.bucket.data",
+            "module.core.lookup.s3.bucket.data[\"k\"]",
         ] {
             let address: Address = text.parse().unwrap();
             assert_eq!(address.to_string(), text);

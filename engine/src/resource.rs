@@ -277,6 +277,34 @@ pub struct Fixtures {
     pub replaced: &'static str,
 }
 
+/// The properties that AWS's identifier of a type is made of; none where AWS makes it.
+pub fn identified_by(kind: &dyn ResourceType) -> Vec<String> {
+    let (descriptor, schema) = (kind.descriptor(), kind.schema());
+    let id = descriptor.physical_id;
+    match schema.attributes.get(id) {
+        Some(attribute) if attribute.made_by_aws => Vec::new(),
+        Some(_) => {
+            let facts = Facts {
+                partition: "aws".into(),
+                account_id: "000000000000".into(),
+                region: "us-east-1".into(),
+                stack: String::new(),
+                environment: String::new(),
+            };
+            // Whatever it asks for is what the identifier is made of; the value itself is of no interest.
+            let mut asked = Vec::new();
+            kind.predict(id, &facts, &mut |property| {
+                if !asked.iter().any(|one| one == property) {
+                    asked.push(property.to_owned());
+                }
+                Value::from("x")
+            });
+            asked
+        }
+        None => vec![id.to_owned()],
+    }
+}
+
 /// The types there are.
 pub trait Registry: Send + Sync {
     /// The type of a name.

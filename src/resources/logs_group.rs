@@ -252,6 +252,18 @@ impl Provider for Group {
         }
     }
 
+    async fn list(&self, context: &Context) -> Result<Option<Vec<String>>, Fault> {
+        let (mut names, mut token) = (Vec::new(), None);
+        loop {
+            let page = page(&context.session, "", token).await?;
+            names.extend(page.log_groups.unwrap_or_default().into_iter().filter_map(|group| group.log_group_name));
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(Some(names));
+            }
+        }
+    }
+
     async fn create(&self, context: &Context, create: &Create, _: &dyn Progress) -> Result<Reply, Fault> {
         let (session, name, desired) = (&context.session, create.physical_id.as_str(), &create.desired);
         let tags: HashMap<_, _> = tags::of_create(value(desired, "tags"), &context.owner_tags()).into_iter().collect();

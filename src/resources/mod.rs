@@ -6,7 +6,11 @@ mod for_each_tests;
 pub mod iam;
 pub mod members;
 #[cfg(test)]
+mod lookups_tests;
+#[cfg(test)]
 mod modules_tests;
+#[cfg(test)]
+mod places_tests;
 mod provider;
 pub mod quantities;
 pub mod statements;

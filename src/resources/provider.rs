@@ -181,6 +181,13 @@ pub trait Provider: ResourceType {
     /// Takes a resource away with what AWS wants gone before; a missing one is success.
     async fn delete(&self, context: &Context, delete: &Delete) -> Result<(), Fault>;
 
+    /// The identifiers of all resources of the type that the account and region have; none where they cannot be listed,
+    /// or carry no tags to tell them apart.
+    async fn list(&self, context: &Context) -> Result<Option<Vec<String>>, Fault> {
+        let _ = context;
+        Ok(None)
+    }
+
     /// What recovery will need to know of the time before a create whose identifier AWS makes, noted in state before
     /// the first call. Empty for all others.
     async fn before(&self, context: &Context, create: &Create) -> Result<Map, Fault> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use s3stack_engine::address::Address;
 use s3stack_engine::diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile};
 use s3stack_engine::file::{FileContent, Files};
-use s3stack_engine::graph::{Graph, Inputs, build};
+use s3stack_engine::graph::{Graph, Inputs, Looked, build};
 use s3stack_engine::resource::{Account, Facts};
 use s3stack_engine::stack::{Modules, Node, NodeKind, Variable, load};
 use s3stack_engine::state::State;
@@ -56,11 +56,22 @@ pub fn graph(text: &str, json: &str) -> (Graph, Diagnostics) {
 
 /// What a stack comes to with other files, and a state.
 pub fn graph_of(text: &str, files: &[(&str, &str)], state: &State) -> (Graph, Diagnostics) {
+    with(text, files, state, &BTreeMap::new(), build)
+}
+
+/// What is made of a stack of which something was looked up.
+pub fn with<T: Default>(
+    text: &str,
+    files: &[(&str, &str)],
+    state: &State,
+    lookups: &BTreeMap<Address, Looked>,
+    then: impl FnOnce(&Inputs<'_>) -> (T, Diagnostics),
+) -> (T, Diagnostics) {
     let source = SourceFile { name: "stack.toml".into(), text: format!("[stack]\nname = \"t\"\n\n{text}") };
     let files = InMemory(files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect());
     let (stack, diagnostics) = load(&[Arc::new(source)], &Types, &files);
     let Some(stack) = stack.filter(|_| !diagnostics.has_errors()) else {
-        return (Graph::default(), diagnostics);
+        return (T::default(), diagnostics);
     };
     let facts = Facts {
         partition: "aws".into(),
@@ -78,11 +89,16 @@ pub fn graph_of(text: &str, files: &[(&str, &str)], state: &State) -> (Graph, Di
     let other =
         Account { partition: "aws".into(), account_id: "210987654321".into(), region: Some("eu-north-1".into()) };
     let accounts = BTreeMap::from([("other".to_owned(), other)]);
-    let (graph, mut found) = build(&Inputs {
+    let (made, mut found) = then(&Inputs {
         stack: &stack,
         variables: &variables,
         facts,
         accounts: &accounts,
+        remotes: &BTreeMap::from([(
+            "core".to_owned(),
+            Map::from([("arn".to_owned(), Value::from("arn:x")), ("zones".to_owned(), Value::strings(["a", "b"]))]),
+        )]),
+        lookups,
         tags: Map::new(),
         registry: &Types,
         files: &files,
@@ -90,7 +106,7 @@ pub fn graph_of(text: &str, files: &[(&str, &str)], state: &State) -> (Graph, Di
         forget: &BTreeSet::new(),
     });
     found.0.splice(0..0, diagnostics.0);
-    (graph, found)
+    (made, found)
 }
 
 /// What AWS shall hold of the block `it` of a type.

@@ -234,7 +234,7 @@ async fn take_out(stage: &Stage, beside: Beside) -> Result<usize> {
 
 async fn is_valid(stage: &Stage, folder: &FilePath, fixture: &Fixture) -> Result<bool> {
     Ok(match stage.open(folder, fixture).await {
-        Ok(deployment) => !deployment.graph(&deployment.state, &BTreeSet::new()).1.has_errors(),
+        Ok(deployment) => !deployment.graph(&deployment.state, &BTreeSet::new(), &Default::default()).1.has_errors(),
         Err(_) => false,
     })
 }

@@ -130,7 +130,7 @@ pub async fn adopted(stage: &Stage) -> Result<Verdict> {
 async fn has_predictable_id(stage: &Stage, folder: &FilePath, fixture: &Fixture) -> Result<bool> {
     let deployment = stage.open(folder, fixture).await.map_err(told)?;
     let forgetful = State::new(deployment.state.lineage.clone(), String::new(), String::new());
-    let (graph, _) = deployment.graph(&forgetful, &Default::default());
+    let (graph, _) = deployment.graph(&forgetful, &Default::default(), &Default::default());
     let node = graph.nodes.get(&stage.it()).context("the graph has no node of it")?;
     Ok(node.physical_id.is_known())
 }

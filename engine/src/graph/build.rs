@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 
 use super::evaluate::Evaluator;
 use super::instances::Declared;
+use super::lookups::Looked;
 use super::model::{Graph, Node};
 use super::scope::Owner;
 use super::world::World;
@@ -35,6 +36,10 @@ pub struct Inputs<'a> {
     pub registry: &'a dyn Registry,
     /// The stack folder.
     pub files: &'a dyn Files,
+    /// The outputs of other stacks; absent where they were not read, and then nothing follows from them.
+    pub remotes: &'a BTreeMap<String, Map>,
+    /// What was looked up, as far as it was.
+    pub lookups: &'a BTreeMap<Address, Looked>,
     /// What was made before: it knows attributes that AWS made and the default names in use.
     pub state: &'a State,
     /// The resources whose AWS-made attributes in state must not be used, because they will be made anew.
@@ -46,11 +51,13 @@ pub fn build(inputs: &Inputs<'_>) -> (Graph, Diagnostics) {
     let mut evaluator = Evaluator::new(inputs);
     instances::declare(&mut evaluator);
     moves(&evaluator);
-    let resources = resources(&evaluator);
+    evaluator.report_lookups();
+    let mut resources = resources(&evaluator);
+    resources.extend(evaluator.sought_resources());
     let contributions = contributions(&evaluator, &resources);
     let world = World {
         facts: &inputs.facts,
-        declared: &evaluator.declared,
+        evaluator: &evaluator,
         resources: &resources,
         contributions: &contributions,
         registry: inputs.registry,
@@ -155,7 +162,7 @@ fn contributions(
     let none = BTreeMap::new();
     let world = World {
         facts: &evaluator.inputs.facts,
-        declared: &evaluator.declared,
+        evaluator,
         resources,
         contributions: &none,
         registry: evaluator.inputs.registry,
@@ -163,7 +170,7 @@ fn contributions(
     };
     let mut all: BTreeMap<Address, Vec<Contribution>> = BTreeMap::new();
     for (address, resource) in resources {
-        let Some(kind) = evaluator.kind(address) else { continue };
+        let Some(kind) = evaluator.kind(address).filter(|_| !address.lookup) else { continue };
         let files = evaluator.files_of(address);
         let here = World { files: &files, facts: evaluator.facts_of(address), ..world };
         for contribution in kind.contributions(resource, &here) {

@@ -10,10 +10,11 @@ use std::rc::Rc;
 use super::build::Inputs;
 use super::frames::{Each, Frame, FrameId, Within, earlier};
 use super::instances::Declared;
+use super::lookups::Sought;
 use super::named::{Named, Noted};
 use super::names::default_name;
 use super::scope::{BlockScope, Owner};
-use crate::address::{Address, Path, Step};
+use crate::address::{Address, Path, Step, Target};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Span};
 use crate::expression::{Budget, Scope};
 use crate::resource::{Facts, ResourceType};
@@ -55,6 +56,8 @@ pub struct Evaluator<'a> {
     pub frames: Vec<Frame<'a>>,
     /// The resources that the blocks declare, by address.
     pub declared: BTreeMap<Address, Declared<'a>>,
+    /// What is only looked up, by address.
+    pub sought: BTreeMap<Address, Sought<'a>>,
     /// Everything found wrong.
     pub diagnostics: RefCell<Diagnostics>,
     /// Properties as written, with references as [`Value::Reference`]; those that are null are left out.
@@ -82,6 +85,7 @@ impl<'a> Evaluator<'a> {
             inputs,
             frames: vec![Frame::root(inputs.stack, &inputs.facts)],
             declared: BTreeMap::new(),
+            sought: BTreeMap::new(),
             diagnostics: RefCell::default(),
             raw: RefCell::default(),
             values: RefCell::default(),
@@ -101,6 +105,9 @@ impl<'a> Evaluator<'a> {
 
     /// Where a resource is; that of a global type still names a region.
     pub fn facts_of(&self, address: &Address) -> &Facts {
+        if let Some(sought) = self.sought.get(address) {
+            return &sought.facts;
+        }
         self.declared.get(address).map_or(&self.inputs.facts, |declared| &declared.facts)
     }
 
@@ -122,6 +129,11 @@ impl<'a> Evaluator<'a> {
         Within::new(self.inputs.files, frame.map_or("", |frame| &frame.stack.folder))
     }
 
+    /// Whether a resource is in the stack, or looked up.
+    pub fn is_there(&self, address: &Address) -> bool {
+        self.declared.contains_key(address) || self.sought.contains_key(address)
+    }
+
     /// From here on resources have values. What was evaluated before without them is forgotten where it lacks them.
     pub fn decided(&self) {
         self.deciding.set(false);
@@ -130,16 +142,23 @@ impl<'a> Evaluator<'a> {
 
     /// Whether a block makes a resource for each key of a `for_each`.
     pub fn is_several(&self, frame: FrameId, block: &Address) -> bool {
-        let block = self.frames.get(frame).and_then(|frame| frame.stack.blocks.get(block));
-        block.is_some_and(|one| one.reserved.for_each.is_some())
+        let stack = self.frames.get(frame).map(|frame| frame.stack);
+        stack.is_some_and(|stack| stack.for_each_of(&Target::Resource(block.clone())).is_some())
     }
 
     /// The resources that such a block makes, by their keys: in order they stand right behind its own address.
     pub fn each_of<'s>(&'s self, block: &'s Address) -> impl Iterator<Item = (&'s str, &'s Address)> {
-        let of_block =
-            |at: &Address| at.name == block.name && at.type_name == block.type_name && at.module == block.module;
-        let behind = self.declared.range(block.clone()..).map(|(address, _)| address);
-        behind.take_while(move |at| of_block(at)).filter_map(|at| Some((at.key.as_deref()?, at)))
+        let of_block = |at: &Address| {
+            at.name == block.name
+                && at.type_name == block.type_name
+                && at.module == block.module
+                && at.lookup == block.lookup
+        };
+        // Of the two only one knows addresses of its kind.
+        let declared = self.declared.range(block.clone()..).map(|(address, _)| address);
+        let sought = self.sought.range(block.clone()..).map(|(address, _)| address);
+        let all = declared.take_while(move |at| of_block(at)).chain(sought.take_while(move |at| of_block(at)));
+        all.filter_map(|at| Some((at.key.as_deref()?, at)))
     }
 
     pub fn edges_of(&self, address: &Address) -> BTreeMap<Address, Vec<Path>> {
@@ -197,6 +216,9 @@ impl<'a> Evaluator<'a> {
     /// An attribute, or a property of that name.
     pub fn attribute(&self, address: &Address, name: &str) -> Value {
         let Some(kind) = self.kind(address) else { return Value::Null };
+        if address.lookup {
+            return self.looked_up(address, name);
+        }
         let Some(attribute) = kind.schema().attributes.get(name) else { return self.property(address, name) };
         if attribute.made_by_aws {
             let known = self.instance(address).filter(|_| !self.inputs.forget.contains(address));
@@ -215,7 +237,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Evaluates a slot once; a slot that needs itself is a cycle.
-    fn once(&self, address: &Address, name: &str, evaluate: impl FnOnce() -> Value) -> Value {
+    pub fn once(&self, address: &Address, name: &str, evaluate: impl FnOnce() -> Value) -> Value {
         if let Some(value) = find(&self.values.borrow(), address, name) {
             return value.clone();
         }
@@ -282,12 +304,12 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Replaces references by the attribute that stands for them, where the schema names one.
-    fn resolve_references(&self, value: Value, property: &Property, path: &Path, owner: &Address) -> Value {
+    pub fn resolve_references(&self, value: Value, property: &Property, path: &Path, owner: &Address) -> Value {
         match (value, &property.shape) {
             (Value::Reference(address), shape) => {
                 self.references.borrow_mut().entry(owner.clone()).or_default().insert(path.clone(), address.clone());
                 match reference_attribute(shape) {
-                    Some(attribute) if self.declared.contains_key(&address) => self.attribute(&address, attribute),
+                    Some(attribute) if self.is_there(&address) => self.attribute(&address, attribute),
                     _ => Value::Reference(address),
                 }
             }
@@ -350,7 +372,8 @@ impl<'a> Evaluator<'a> {
 
     /// Notes that a resource names another in a property.
     pub fn note_edge(&self, owner: &Address, to: &Address, path: &Path) {
-        if owner == to {
+        // Nothing waits for what is there already.
+        if owner == to || to.lookup {
             return;
         }
         let mut edges = self.edges.borrow_mut();

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::evaluate::Evaluator;
 use super::frames::{Call, Each, Frame, FrameId, Uses};
+use super::lookups::Sought;
 use crate::address::{Address, ModulePath, Parts, Path, Target};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::resource::Facts;
@@ -41,7 +42,10 @@ pub fn declare(evaluator: &mut Evaluator<'_>) {
             evaluator.report(diagnostic.at(call.map(|call| call.block.span.clone())));
             break;
         }
-        let Found { declared, modules } = Search { evaluator, frame: next, found: Found::default() }.run();
+        // A `for_each` may go over what was looked up.
+        let sought = Search { evaluator, frame: next, found: Found::default() }.lookups();
+        evaluator.sought.extend(sought);
+        let Found { declared, modules, .. } = Search { evaluator, frame: next, found: Found::default() }.run();
         evaluator.declared.extend(declared);
         for (name, uses) in modules {
             let made = evaluator.add_frames(next, uses);
@@ -93,6 +97,7 @@ impl<'a> Evaluator<'a> {
 #[derive(Default)]
 struct Found<'a> {
     declared: BTreeMap<Address, Declared<'a>>,
+    sought: BTreeMap<Address, Sought<'a>>,
     modules: Vec<(&'a str, Wanted<'a>)>,
 }
 
@@ -142,6 +147,29 @@ impl<'a> Search<'_, 'a> {
             self.found.modules.push((name, wanted));
         }
         self.found
+    }
+
+    fn lookups(mut self) -> BTreeMap<Address, Sought<'a>> {
+        let Some(frame) = self.evaluator.frames.get(self.frame) else { return self.found.sought };
+        let stack = frame.stack;
+        let path = frame.path.clone();
+        for (address, block) in &stack.lookups {
+            let deciding = Deciding {
+                target: Target::Resource(address.clone()),
+                for_each: block.for_each.as_ref(),
+                when: block.when.as_ref(),
+                account: block.account.as_ref(),
+                region: block.region.as_ref(),
+            };
+            let Some(uses) = self.uses(&deciding) else { return self.found.sought };
+            let outer = address.within(&path);
+            for each in uses {
+                let facts = self.facts(&deciding, each.as_ref());
+                let address = each.as_ref().map_or_else(|| outer.clone(), |each| instance(&outer, &each.key));
+                self.found.sought.insert(address, Sought { block, frame: self.frame, facts, each });
+            }
+        }
+        self.found.sought
     }
 
     fn module(&self, block: &'a ModuleBlock) -> Option<Wanted<'a>> {

@@ -4,6 +4,7 @@ pub mod build;
 mod evaluate;
 mod frames;
 mod instances;
+mod lookups;
 pub mod model;
 mod named;
 pub mod names;
@@ -12,4 +13,5 @@ mod scope;
 mod world;
 
 pub use build::{Inputs, build, further};
+pub use lookups::{By, Looked, Query, queries};
 pub use model::*;

@@ -7,7 +7,7 @@ use super::evaluate::Evaluator;
 use super::frames::{Each, Frame, FrameId, Uses};
 use super::instances::{instance, keys};
 use super::named::{ByPath, Names, Noted, at, shown};
-use crate::address::{Address, ModulePath, Path, Step, Target};
+use crate::address::{Address, ModulePath, Parts, Path, Step, Target};
 use crate::diagnostic::{Diagnostic, Span, did_you_mean};
 use crate::expression::{Question, Scope, answer};
 use crate::stack::{Node, broken};
@@ -100,10 +100,16 @@ impl BlockScope<'_, '_> {
     /// A resource, or what comes after its address: the value, and how many steps it took from the root.
     fn resource(&self, local: &Address, rest: &[&str], span: Option<&Span>) -> Found {
         let evaluator = self.evaluator;
-        if evaluator.deciding.get() {
-            let block = self.here().stack.blocks.get(local).filter(|block| block.reserved.when.is_none());
-            let of = block.and_then(|block| Some((Target::Resource(local.clone()), block.reserved.for_each.as_ref()?)));
-            return Ok((self.undecided_all(of, rest.is_empty()), 3));
+        if evaluator.deciding.get() && !self.is_looked_up(local, rest) {
+            if local.lookup {
+                // It will be found before this is evaluated for a plan.
+                return Ok((broken(), 4));
+            }
+            let stack = self.here().stack;
+            let target = Target::Resource(local.clone());
+            let when = stack.blocks.get(local).is_some_and(|block| block.reserved.when.is_some());
+            let of = stack.for_each_of(&target).filter(|_| !when);
+            return Ok((self.undecided_all(of.map(|node| (target, node)), rest.is_empty()), 3));
         }
         let several = evaluator.is_several(self.frame, local);
         let block = &local.within(&self.here().path);
@@ -112,7 +118,7 @@ impl BlockScope<'_, '_> {
             [] if several => return Ok((self.instances(block), 3)),
             rest => (block.clone(), rest, 3),
         };
-        if !evaluator.declared.contains_key(&address) {
+        if !evaluator.is_there(&address) {
             return Err(self.absent(&address, local, block, span));
         }
         match rest {
@@ -121,6 +127,20 @@ impl BlockScope<'_, '_> {
                 self.note_whole(&address);
                 Ok((Value::Reference(address), used))
             }
+        }
+    }
+
+    /// Whether this was looked up already, so that even what there is may depend on it.
+    fn is_looked_up(&self, local: &Address, rest: &[&str]) -> bool {
+        if !local.lookup {
+            return false;
+        }
+        let (evaluator, block) = (self.evaluator, local.within(&self.here().path));
+        let found = |address: &Address| evaluator.inputs.lookups.contains_key(address);
+        match (evaluator.is_several(self.frame, local), rest.first()) {
+            (false, _) => found(&block),
+            (true, Some(key)) => found(&instance(&block, key)),
+            (true, None) => evaluator.each_of(&block).all(|(_, one)| found(one)),
         }
     }
 
@@ -233,14 +253,33 @@ impl BlockScope<'_, '_> {
         Err(self.missing(span, format!("there is no `var.{name}`"), help))
     }
 
+    /// An output of another stack.
+    fn remote(&self, name: &str, steps: &[Step], span: Option<&Span>) -> Found {
+        let Some(outputs) = self.evaluator.inputs.remotes.get(name) else { return Ok((broken(), 2)) };
+        let Some(Step::Key(output)) = steps.get(2) else { return Ok((Value::Map(outputs.clone()), 2)) };
+        match outputs.get(output) {
+            Some(value) => {
+                let (value, more) = part(value, steps.get(3..).unwrap_or_default());
+                Ok((value, 3 + more))
+            }
+            None => {
+                let known: Vec<&str> = outputs.keys().map(String::as_str).collect();
+                let help = match did_you_mean(output, known.iter().copied()) {
+                    Some(near) => format!("did you mean `remote.{name}.{near}`?"),
+                    None if known.is_empty() => "it stored none; sensitive outputs are not stored".to_owned(),
+                    None => format!("it stored {}; sensitive outputs are not stored", known.join(", ")),
+                };
+                let diagnostic = self.missing(span, format!("[remote.{name}] has no output `{output}`"), Some(help));
+                Err(Box::new(Diagnostic { code: "S3S-R14", ..*diagnostic }))
+            }
+        }
+    }
+
     /// `each.value`.
     fn each_value(&self, each: &Each, steps: &[Step]) -> (Value, usize) {
         let frames = &self.evaluator.frames;
         let stack = frames.get(each.frame).map(|frame| frame.stack);
-        let node = stack.and_then(|stack| match &each.of {
-            Target::Resource(block) => stack.blocks.get(block)?.reserved.for_each.as_ref(),
-            Target::Module(path) => stack.modules.get(&path.0.first()?.name)?.for_each.as_ref(),
-        });
+        let node = stack.and_then(|stack| stack.for_each_of(&each.of));
         let Some(node) = node else { return (broken(), 2) };
         let noted = self.evaluator.collection(each.frame, &each.of, node);
         let mut way = vec![Step::Key(each.key.clone())];
@@ -258,14 +297,15 @@ impl BlockScope<'_, '_> {
     /// Says why there is no such resource.
     fn absent(&self, address: &Address, local: &Address, block: &Address, span: Option<&Span>) -> Box<Diagnostic> {
         let evaluator = self.evaluator;
-        let written = self.here().stack.blocks.get(local);
-        let Some(written) = written else {
+        let stack = self.here().stack;
+        if !stack.blocks.contains_key(local) && !stack.lookups.contains_key(local) {
             let all: Vec<String> = evaluator.declared.keys().map(ToString::to_string).collect();
             let near = did_you_mean(&address.to_string(), all.iter().map(String::as_str));
             let help = near.map(|near| format!("did you mean `{near}`?"));
             return self.missing(span, format!("there is no {address}"), help);
         };
-        let Some(key) = written.reserved.for_each.as_ref().and(address.key.as_deref()) else {
+        let for_each = stack.for_each_of(&Target::Resource(local.clone()));
+        let Some(key) = for_each.and(address.key.as_deref()) else {
             let help = "name it only where it is on: give this the same `when`, or write `try(…, null)`";
             return self.missing(span, format!("{address} is switched off by its `when`"), Some(help.into()));
         };
@@ -321,6 +361,7 @@ impl Scope for BlockScope<'_, '_> {
         match words.as_slice() {
             ["var", name, ..] => self.variable(name, steps, span),
             ["module", name, ..] => self.module(name, steps, span),
+            ["remote", name, ..] => self.remote(name, steps, span),
             ["env", ..] => Ok((facts.environment.clone().into(), 1)),
             ["stack", "name", ..] => Ok((facts.stack.clone().into(), 2)),
             ["stack", name, ..] => Err(of(&["name"], name, "stack")),
@@ -338,6 +379,11 @@ impl Scope for BlockScope<'_, '_> {
                 Some(owner) => Ok((self.member(owner, name, span)?, 2)),
                 None => Err(self.missing(span, "`self` stands for a resource, and here is none".into(), None)),
             },
+            ["lookup", service, kind, name, rest @ ..] => {
+                let plain = Address::root(format!("{service}.{kind}"), *name);
+                let address = Address::new(Parts { lookup: true, ..Parts::clone(&plain) });
+                self.resource(&address, rest, span).map(|(value, used)| (value, used + 1))
+            }
             [service, kind, name, rest @ ..]
                 if evaluator.inputs.registry.get(&format!("{service}.{kind}")).is_some() =>
             {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::instances::Declared;
+use super::evaluate::Evaluator;
 use crate::address::Address;
 use crate::file::{FileContent, Files};
 use crate::resource::{Contribution, Facts, Registry, Resource, ResourceType, Surroundings};
@@ -12,7 +12,7 @@ use crate::resource::{Contribution, Facts, Registry, Resource, ResourceType, Sur
 #[derive(Clone, Copy)]
 pub struct World<'a> {
     pub facts: &'a Facts,
-    pub declared: &'a BTreeMap<Address, Declared<'a>>,
+    pub evaluator: &'a Evaluator<'a>,
     pub resources: &'a BTreeMap<Address, Resource>,
     pub contributions: &'a BTreeMap<Address, Vec<Contribution>>,
     pub registry: &'a dyn Registry,
@@ -25,7 +25,7 @@ impl Surroundings for World<'_> {
     }
 
     fn facts_of(&self, address: &Address) -> &Facts {
-        self.declared.get(address).map_or(self.facts, |declared| &declared.facts)
+        self.evaluator.facts_of(address)
     }
 
     fn resource(&self, address: &Address) -> Option<(&Resource, &dyn ResourceType)> {

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use crate::schema::{Items, Property, Shape, StringRules};
+use crate::schema::{Items, Property, Schema, Shape, StringRules};
 
 /// Fields by name.
 pub type Fields = IndexMap<String, Property>;
@@ -48,6 +48,19 @@ pub fn sections() -> Fields {
             "The modules, by name: folders whose blocks are used as a whole, as often as wanted. `${module.NAME.OUTPUT}` is \
              an output of one. Its files are `module.toml` and every `*.module.toml` beside it; they see their own \
              variables, blocks and modules and none of the stack's.",
+        ),
+        (
+            "lookup",
+            map_of(map_of(map_of(Shape::Object(lookup_of_any())))),
+            "Resources that somebody else made, by type and name: `[lookup.s3.bucket.logs]`, and \
+             `${lookup.s3.bucket.logs.arn}`. They are read when a plan is made, found by `id`, by `tags`, or by what the \
+             identifier is made of, such as `name`. None, or several, is an error.",
+        ),
+        (
+            "remote",
+            map_of(Shape::Object(remote())),
+            "Other stacks, by name: `${remote.NAME.OUTPUT}` is an output of the last apply that was done there. Sensitive \
+             ones are not stored, and so are not there. Values may use `var` and `env`.",
         ),
         (
             "account",
@@ -99,11 +112,7 @@ pub(super) fn backend(kind: &str) -> Option<Fields> {
     match kind {
         "s3" => {
             let mut fields = fields([
-                (
-                    "bucket",
-                    text(Some("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")),
-                    "The name of the bucket that holds the state.",
-                ),
+                ("bucket", text(Some(BUCKET)), "The name of the bucket that holds the state."),
                 ("key", some_text(), "Where in the bucket the state is; without it the stack's name."),
                 ("region", text(Some(REGION)), "The bucket's region; without it that of the stack."),
                 ("profile", some_text(), "The profile that may use the bucket; without it the one of the stack."),
@@ -189,6 +198,57 @@ pub(super) fn account() -> Fields {
         ),
         ("region", text(Some(REGION)), "The region of resources in it that say none; without it that of the stack."),
         ("account_id", text(Some(ACCOUNT_ID)), "The twelve digits that it must have, as a text."),
+    ])
+}
+
+/// What `[remote.NAME]` may hold.
+pub(super) fn remote() -> Fields {
+    fields([
+        ("path", some_text(), "The folder of the other stack, relative to that of this one."),
+        ("key", some_text(), "Where in the bucket its state is: the `key` of its backend or, without one, its name."),
+        ("bucket", text(Some(BUCKET)), "The bucket of its state; without it that of this stack's own."),
+        ("region", text(Some(REGION)), "The bucket's region; without it that of this stack's own backend."),
+        (
+            "profile",
+            some_text(),
+            "The profile that may read the bucket; without it the one of this stack's own backend.",
+        ),
+        ("env", some_text(), "Its environment; without it the one that this stack is in."),
+    ])
+}
+
+/// What `[lookup.TYPE.NAME]` may hold.
+pub(super) fn lookup(schema: &Schema, identified_by: &[String]) -> Fields {
+    let mut fields: Fields = identified_by
+        .iter()
+        .filter_map(|name| Some((name.clone(), Property { required: false, ..schema.properties.get(name)?.clone() })))
+        .collect();
+    fields.insert("id".into(), documented(some_text(), "AWS's identifier."));
+    if schema.properties.contains_key("tags") {
+        fields.insert("tags".into(), documented(map_of(text(None)), "Tags that it has, and no other has all of."));
+    }
+    fields.extend(lookup_keys());
+    fields
+}
+
+/// What a lookup of most types may hold, for documentation.
+fn lookup_of_any() -> Fields {
+    let mut fields = fields([
+        ("name", some_text(), "The name, for most types: what the identifier is made of."),
+        ("id", some_text(), "AWS's identifier."),
+        ("tags", map_of(text(None)), "Tags that it has, and no other has all of."),
+    ]);
+    fields.extend(lookup_keys());
+    fields
+}
+
+/// The keys of every lookup beside those that say what is looked for.
+fn lookup_keys() -> Fields {
+    fields([
+        ("for_each", for_each(), "Looks up a resource for each entry of a table or text of a list."),
+        ("when", flag(), "Whether the lookup counts. False is as if it were not written. It may name `each` too."),
+        ("account", text(None), ACCOUNT_OF),
+        ("region", text(None), REGION_OF),
     ])
 }
 
@@ -286,6 +346,7 @@ pub fn reserved() -> Fields {
     ])
 }
 
+const BUCKET: &str = "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$";
 const REGION: &str = "^[a-z]{2,}(-[a-z]+)+-[0-9]+$";
 const ACCOUNT_ID: &str = "^[0-9]{12}$";
 const TAGS: &str = "Tags for everything that can carry them, such as `{ Project = \"x\" }`.";

@@ -10,7 +10,7 @@ use super::sections::Whole;
 use super::{MAX_BYTES, MAX_DIAGNOSTICS, parse, sections, static_check};
 use crate::address::{ModulePath, ModuleStep};
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, Span};
-use crate::resource::Registry;
+use crate::resource::{Registry, identified_by};
 use crate::schema::Schema;
 
 /// What the stack file needs to know of the resource types there are.
@@ -20,6 +20,15 @@ pub trait Types {
 
     /// The schema of a type.
     fn schema(&self, name: &str) -> Option<&Schema>;
+
+    /// The properties that AWS's identifier of a type is made of; none where AWS makes it.
+    fn identified_by(&self, name: &str) -> Vec<String> {
+        self.schema(name)
+            .filter(|schema| schema.properties.contains_key("name"))
+            .map(|_| "name".to_owned())
+            .into_iter()
+            .collect()
+    }
 }
 
 impl<R: Registry + ?Sized> Types for R {
@@ -29,6 +38,10 @@ impl<R: Registry + ?Sized> Types for R {
 
     fn schema(&self, name: &str) -> Option<&Schema> {
         self.get(name).map(|resource_type| resource_type.schema())
+    }
+
+    fn identified_by(&self, name: &str) -> Vec<String> {
+        self.get(name).map(identified_by).unwrap_or_default()
     }
 }
 

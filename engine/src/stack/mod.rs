@@ -35,6 +35,7 @@
 //! | `S3S-R10` | what `for_each` cannot be |
 //! | `S3S-R12` | no such module, or no such output of one |
 //! | `S3S-R13` | no such account |
+//! | `S3S-R14` | no such remote, or no such output of one |
 
 mod blocks;
 mod draft;
@@ -42,6 +43,7 @@ mod editor;
 mod evaluate;
 pub mod fields;
 mod load;
+mod lookups;
 pub mod model;
 mod modules;
 mod names;

@@ -132,6 +132,10 @@ pub struct Stack {
     pub environments: IndexMap<String, Environment>,
     /// `[module.NAME]`.
     pub modules: IndexMap<String, ModuleBlock>,
+    /// `[lookup.TYPE.NAME]`, by address.
+    pub lookups: IndexMap<Address, LookupBlock>,
+    /// `[remote.NAME]`.
+    pub remotes: IndexMap<String, RemoteBlock>,
     /// `[account.NAME]`.
     pub accounts: IndexMap<String, AccountBlock>,
     /// Resource blocks by address, which in a module is the one inside it.
@@ -139,6 +143,21 @@ pub struct Stack {
 }
 
 impl Stack {
+    /// What the `for_each` of a block, a module or a lookup goes over; addresses are those inside these files.
+    pub fn for_each_of(&self, target: &Target) -> Option<&Node> {
+        match target {
+            Target::Resource(address) if address.lookup => self.lookups.get(address)?.for_each.as_ref(),
+            Target::Resource(address) => self.blocks.get(address)?.reserved.for_each.as_ref(),
+            Target::Module(path) => self.modules.get(&path.0.first()?.name)?.for_each.as_ref(),
+        }
+    }
+
+    /// Whether anything in it is looked up, in its modules too.
+    pub fn has_lookups(&self) -> bool {
+        let below = || self.modules.values().filter_map(|module| module.content.as_deref());
+        !self.lookups.is_empty() || below().any(Stack::has_lookups)
+    }
+
     /// The folders of all modules in it, relative to the stack folder.
     pub fn folders(&self) -> BTreeSet<String> {
         let mut folders = BTreeSet::new();
@@ -152,6 +171,36 @@ impl Stack {
         }
         folders
     }
+}
+
+/// `[lookup.TYPE.NAME]`: a resource that somebody else made, read when a plan is made.
+#[derive(Debug, Clone)]
+pub struct LookupBlock {
+    /// Its address, without instance key.
+    pub address: Address,
+    /// The header's place.
+    pub span: Span,
+    /// What it is found by: `id`, `tags`, or the properties that its identifier is made of.
+    pub body: Table,
+    /// One lookup for each key.
+    pub for_each: Option<Node>,
+    /// Whether it counts at all; under `for_each`, each instance of it.
+    pub when: Option<Node>,
+    /// The name of the account that it is in.
+    pub account: Option<Node>,
+    /// The region that it is in.
+    pub region: Option<Node>,
+    /// The properties and attributes that something names.
+    pub members: BTreeSet<String>,
+}
+
+/// `[remote.NAME]`: another stack, whose outputs are read.
+#[derive(Debug, Clone)]
+pub struct RemoteBlock {
+    /// The header's place.
+    pub span: Span,
+    /// Its keys, checked: path, or key with bucket, region and profile; env.
+    pub body: Table,
 }
 
 /// `[account.NAME]`: an account beside the stack's own, and how to get into it.

@@ -110,7 +110,7 @@ impl Site<'_> {
     fn setting(&self, problem: &Problem) -> Option<Diagnostic> {
         let Some(Step::Key(key)) = problem.path.0.last() else { return None };
         let unknown = problem.code == "S3S-W1" && !self.fields.contains_key(key);
-        let is_setting = self.address.is_some() && SETTINGS.contains(&key.as_str());
+        let is_setting = self.address.is_some_and(|address| !address.lookup) && SETTINGS.contains(&key.as_str());
         (unknown && is_setting).then(|| {
             let message = format!("`{key}` belongs to [stack] but stands in {}", self.name);
             let note = "in TOML every key belongs to the header above it";

@@ -1,7 +1,7 @@
 //! What expressions name: whether it exists, and whether it may be named there.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
@@ -9,17 +9,15 @@ use super::MAX_DIAGNOSTICS;
 use super::load::Types;
 use super::model::*;
 use super::reserved::object_fields;
-use super::sections::later;
-use crate::address::{Address, ModulePath, Path, Step, Target};
+use super::sections::Whole;
+use crate::address::{Address, ModulePath, Parts, Path, Step, Target};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, address_meant, did_you_mean};
 use crate::expression::{Origin, Template, Traversal};
 use crate::schema::validate::{self, Problem};
 use crate::schema::{ReferenceRules, Schema, Shape};
 
 /// Roots that are not resources.
-const ROOTS: [&str; 7] = ["var", "env", "stack", "aws", "self", "each", "module"];
-/// Roots of later versions.
-const LATER: [&str; 2] = ["lookup", "remote"];
+const ROOTS: [&str; 9] = ["var", "env", "stack", "aws", "self", "each", "module", "lookup", "remote"];
 /// Roots that a bare reference may begin with, beside an address.
 const REFERENCE_ROOTS: [&str; 6] = ["var", "self", "each", "module", "lookup", "remote"];
 /// What `aws` has.
@@ -36,6 +34,8 @@ pub(super) enum Place<'a> {
     Block(&'a Block, &'a Schema),
     /// In what a module is given.
     Module(&'a ModuleBlock),
+    /// In what something is looked up by.
+    Lookup(&'a LookupBlock),
     /// In a reserved key that says which resources there are.
     Decided(Several<'a>, &'a str),
 }
@@ -45,6 +45,7 @@ pub(super) enum Place<'a> {
 pub(super) enum Several<'a> {
     Block(&'a Block),
     Module(&'a ModuleBlock),
+    Lookup(&'a LookupBlock),
 }
 
 impl Several<'_> {
@@ -52,6 +53,7 @@ impl Several<'_> {
         match self {
             Self::Block(block) => block.reserved.for_each.is_some(),
             Self::Module(module) => module.for_each.is_some(),
+            Self::Lookup(lookup) => lookup.for_each.is_some(),
         }
     }
 }
@@ -60,7 +62,7 @@ impl<'a> Place<'a> {
     fn block(self) -> Option<&'a Block> {
         match self {
             Self::Block(block, _) | Self::Decided(Several::Block(block), _) => Some(block),
-            Self::Early(_) | Self::Output | Self::Module(_) | Self::Decided(Several::Module(_), _) => None,
+            Self::Early(_) | Self::Output | Self::Module(_) | Self::Lookup(_) | Self::Decided(..) => None,
         }
     }
 
@@ -77,6 +79,7 @@ impl<'a> Place<'a> {
         match self {
             Self::Block(block, _) => Some(Several::Block(block)),
             Self::Module(module) => Some(Several::Module(module)),
+            Self::Lookup(lookup) => Some(Several::Lookup(lookup)),
             Self::Decided(several, _) => Some(several),
             Self::Early(_) | Self::Output => None,
         }
@@ -90,15 +93,21 @@ pub(super) struct Names<'a> {
     pub blocks: &'a IndexMap<Address, Block>,
     pub modules: &'a IndexMap<String, ModuleBlock>,
     pub services: BTreeSet<String>,
+    pub remotes: &'a IndexMap<String, RemoteBlock>,
+    pub whole: Whole,
+    pub lookups: &'a IndexMap<Address, LookupBlock>,
+    /// The properties and attributes of each lookup that something names.
+    pub members: RefCell<BTreeMap<Address, BTreeSet<String>>>,
     /// The variables that something names.
     pub used: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> Names<'a> {
-    pub fn new(types: &'a dyn Types, stack: &'a Stack) -> Self {
+    pub fn new(types: &'a dyn Types, stack: &'a Stack, whole: Whole) -> Self {
         let services = types.names().iter().filter_map(|name| name.split('.').next()).map(str::to_owned).collect();
-        let Stack { variables, blocks, modules, .. } = stack;
-        Self { types, variables, blocks, modules, services, used: RefCell::default() }
+        let Stack { variables, blocks, modules, lookups, remotes, .. } = stack;
+        let (members, used) = (RefCell::default(), RefCell::default());
+        Self { types, variables, blocks, modules, services, remotes, whole, lookups, members, used }
     }
 
     /// Checks everything that a text names.
@@ -139,10 +148,6 @@ impl<'a> Names<'a> {
                     .help("write `env` alone, or `var.NAME` for a value that differs by environment"),
             ),
             ("env", _) => None,
-            (root, _) if LATER.contains(&root) => {
-                let span = traversal.span.clone();
-                Some(span.map_or_else(|| Diagnostic::error("S3S-P10", ""), |span| later(&format!("`{root}`"), &span)))
-            }
             (root, Some(section)) if ROOTS.contains(&root) || self.services.contains(root) => Some(
                 Diagnostic::error("S3S-R5", format!("`{root}` cannot be named in {section}"))
                     .note("these are read before anything else is known")
@@ -151,11 +156,13 @@ impl<'a> Names<'a> {
             ("each", None) => each(name, place),
             (root, None)
                 if let Some(key) = place.decides_for_good()
-                    && (root == "module" || self.services.contains(root)) =>
+                    && (["module", "lookup"].contains(&root) || self.services.contains(root)) =>
             {
                 Some(undecided(root, key))
             }
             ("module", None) => self.module(steps.get(1..).unwrap_or_default()),
+            ("lookup", None) => self.lookup(steps.get(1..).unwrap_or_default()),
+            ("remote", None) => self.remote(name),
             ("stack", None) => one_of("stack", name, &["name"]),
             ("aws", None) => one_of("aws", name, &AWS),
             ("self", None) => match place {
@@ -288,6 +295,56 @@ impl<'a> Names<'a> {
         };
         let message = format!("{} has no output `{output}`", called.trim_end_matches('.'));
         Some(Diagnostic::error(code, message).help(help))
+    }
+
+    /// Checks what comes after `remote`; which outputs there are is known when they are read.
+    fn remote(&self, name: Option<&str>) -> Option<Diagnostic> {
+        let code = "S3S-R14";
+        match name {
+            _ if self.whole == Whole::Module => Some(
+                Diagnostic::error("S3S-R5", "`remote` cannot be named in a module")
+                    .help("name it in the stack, and give its value to the module: `var.NAME = \"${remote.…}\"`"),
+            ),
+            Some(name) if self.remotes.contains_key(name) => None,
+            Some(name) => {
+                let diagnostic = Diagnostic::error(code, format!("there is no remote `{name}`"));
+                Some(match did_you_mean(name, self.remotes.keys().map(String::as_str)) {
+                    Some(near) => diagnostic.help(format!("did you mean `remote.{near}`?")),
+                    None => diagnostic.help(format!("add [remote.{name}] with the `path` of the other stack")),
+                })
+            }
+            None => {
+                Some(Diagnostic::error(code, "`remote` needs the name of a remote").help("write `remote.NAME.OUTPUT`"))
+            }
+        }
+    }
+
+    /// Checks what comes after `lookup`.
+    fn lookup(&self, steps: &[Step]) -> Option<Diagnostic> {
+        let [Step::Key(service), Step::Key(kind), Step::Key(name), rest @ ..] = steps else {
+            let diagnostic = Diagnostic::error("S3S-R1", "`lookup` needs the type and the name of a lookup");
+            return Some(diagnostic.help("write `lookup.SERVICE.TYPE.NAME`, such as `lookup.s3.bucket.logs`"));
+        };
+        let type_name = format!("{service}.{kind}");
+        let plain = Address::root(&*type_name, &**name);
+        let address = Address::new(Parts { lookup: true, ..Parts::clone(&plain) });
+        let Some(block) = self.lookups.get(&address) else {
+            let help = match address_meant(&address, self.lookups.keys()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if self.blocks.contains_key(&plain) => format!("it is a block of this stack: write `{plain}`"),
+                None => format!("add [{address}] with what it is found by"),
+            };
+            return Some(Diagnostic::error("S3S-R3", format!("there is no {address} in this stack")).help(help));
+        };
+        let schema = self.types.schema(&type_name)?;
+        let rest = match (&block.for_each, rest) {
+            (Some(_), [_, rest @ ..]) => rest,
+            (_, rest) => rest,
+        };
+        if let Some(Step::Key(member)) = rest.first() {
+            self.members.borrow_mut().entry(address.clone()).or_default().insert(member.clone());
+        }
+        member(&address.to_string(), schema, rest)
     }
 
     /// Says that a module is not there.

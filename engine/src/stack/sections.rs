@@ -61,9 +61,8 @@ pub(super) fn read(
             "env" => section.environments(entry, &mut stack),
             "module" => section.modules(entry, &mut stack),
             "account" => section.accounts(entry, &mut stack),
-            "lookup" | "remote" => {
-                section.diagnostics.push(later(&format!("[{name}]"), &entry.key_span));
-            }
+            "lookup" => section.lookups(entry, types, &mut stack),
+            "remote" => section.remotes(entry, &mut stack),
             service if is_service(service) => blocks::read_service(service, entry, types, &mut stack, diagnostics),
             // Looking for what was meant costs, and nobody reads that many.
             _ if diagnostics.0.len() > MAX_DIAGNOSTICS => break,
@@ -71,13 +70,6 @@ pub(super) fn read(
         }
     }
     stack
-}
-
-/// Says that something of the language is not there yet.
-pub(super) fn later(what: &str, span: &Span) -> Diagnostic {
-    Diagnostic::error("S3S-P10", format!("{what} is not supported by this version yet"))
-        .at(span.clone())
-        .help("take it out, or use a later version of s3stack")
 }
 
 /// What is wrong with a setting of `[stack]` or `[env]` now that its expressions are evaluated; what is literal was
@@ -347,6 +339,32 @@ impl Section<'_> {
                 }
             };
             stack.outputs.insert(name, output);
+        }
+    }
+
+    fn remotes(&mut self, entry: Entry, stack: &mut Stack) {
+        let Some((table, _)) = self.table("remote", entry) else { return };
+        for (name, entry) in table {
+            if !is_name(&name) {
+                self.diagnostics.push(not_a_name("a remote", &name, &entry.key_span));
+                continue;
+            }
+            let Some((body, span)) = self.table(&format!("remote.{name}"), entry) else { continue };
+            self.check(&format!("[remote.{name}]"), &span, &body, &fields::remote());
+            let by_key = ["key", "bucket", "region", "profile"].iter().any(|key| body.contains_key(*key));
+            let wrong = match (body.contains_key("path"), by_key, body.contains_key("key")) {
+                (false, false, _) => Some("does not say which stack it is"),
+                (true, true, _) => Some("says in two ways which stack it is"),
+                (false, true, false) => Some("does not say where in the bucket the state is"),
+                _ => None,
+            };
+            if let Some(wrong) = wrong {
+                let diagnostic = Diagnostic::error("S3S-P8", format!("[remote.{name}] {wrong}")).at(span.clone());
+                let help =
+                    "write `path = \"../core\"`, the folder of the stack, or `key = \"core\"`, where its state is";
+                self.diagnostics.push(diagnostic.help(help));
+            }
+            stack.remotes.insert(name, RemoteBlock { span, body });
         }
     }
 

@@ -12,6 +12,7 @@ use super::{fields, sketch};
 use crate::address::Path;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
 use crate::schema::Shape;
+use crate::schema::validate::Problem;
 
 /// Checks literals against the schemas and names against what there is; writes bare references as expressions.
 pub(super) fn check(
@@ -39,17 +40,26 @@ pub(super) fn check(
             headers,
             is_type: &is_type,
         };
-        let mut found = Diagnostics::default();
-        site.check(&mut found);
-        // What the rewriter says of a text is better than what the validator says of it.
-        for problem in rewriter.problems {
-            let better = site.diagnostic(problem);
-            found.0.retain(|one| one.span != better.span);
-            found.push(better);
-        }
-        diagnostics.extend(found);
+        check_site(&site, rewriter.problems, diagnostics);
     }
-    let names = Names::new(types, stack);
+    for lookup in stack.lookups.values_mut() {
+        let Some(schema) = types.schema(lookup.address.type_name.as_str()) else { continue };
+        let mut rewriter = Rewriter { types, problems: Vec::new() };
+        rewriter.body(&mut lookup.body, schema);
+        let name = lookup.address.to_string();
+        let fields = fields::lookup(schema, &types.identified_by(lookup.address.type_name.as_str()));
+        let site = Site {
+            name: &name,
+            span: &lookup.span,
+            table: &lookup.body,
+            fields: &fields,
+            address: Some(&lookup.address),
+            headers,
+            is_type: &is_type,
+        };
+        check_site(&site, rewriter.problems, diagnostics);
+    }
+    let names = Names::new(types, stack, whole);
     early(stack, &names, diagnostics);
     for (place, node) in stack.outputs.values().map(|output| (Place::Output, &output.value)) {
         texts(node, place, &names, diagnostics);
@@ -69,6 +79,17 @@ pub(super) fn check(
         for (target, span) in &module.depends_on {
             if let Some(diagnostic) = names.no_target(target) {
                 diagnostics.push(diagnostic.at(span.clone()));
+            }
+        }
+    }
+    for lookup in stack.lookups.values() {
+        table_texts(&lookup.body, &Path::default(), &mut |_, template| {
+            names.check(template, Place::Lookup(lookup), diagnostics);
+        });
+        let LookupBlock { for_each, when, account, region, .. } = lookup;
+        for (key, node) in [("for_each", for_each), ("when", when), ("account", account), ("region", region)] {
+            if let Some(node) = node {
+                texts(node, Place::Decided(Several::Lookup(lookup), key), &names, diagnostics);
             }
         }
     }
@@ -126,6 +147,23 @@ pub(super) fn check(
     if whole == Whole::Module {
         unused(stack, &names, diagnostics);
     }
+    for (address, members) in names.members.take() {
+        if let Some(lookup) = stack.lookups.get_mut(&address) {
+            lookup.members = members;
+        }
+    }
+}
+
+/// Checks what is literal in a block. What the rewriter says of a text is better than what the validator says of it.
+fn check_site(site: &Site<'_>, told: Vec<Problem>, diagnostics: &mut Diagnostics) {
+    let mut found = Diagnostics::default();
+    site.check(&mut found);
+    for problem in told {
+        let better = site.diagnostic(problem);
+        found.0.retain(|one| one.span != better.span);
+        found.push(better);
+    }
+    diagnostics.extend(found);
 }
 
 /// Says which variables of a module nothing uses. One mistake may be all that kept a variable from being used, so nothing is said of
@@ -201,9 +239,10 @@ fn early(stack: &Stack, names: &Names<'_>, diagnostics: &mut Diagnostics) {
             texts(node, Place::Early("[var]"), names, diagnostics);
         }
     }
-    for account in stack.accounts.values() {
-        table_texts(&account.body, &Path::default(), &mut |_, template| {
-            names.check(template, Place::Early("[account]"), diagnostics);
+    let accounts = stack.accounts.values().map(|account| (&account.body, "[account]"));
+    for (body, section) in accounts.chain(stack.remotes.values().map(|remote| (&remote.body, "[remote]"))) {
+        table_texts(body, &Path::default(), &mut |_, template| {
+            names.check(template, Place::Early(section), diagnostics);
         });
     }
     for environment in stack.environments.values() {

@@ -162,6 +162,14 @@ pub async fn authorizations(
     }
 }
 
+/// The account in bulk, whatever is asked for.
+///
+/// # Errors
+/// As IAM answers; the right to list an account is given to few.
+pub async fn everything(context: &Context) -> Result<Arc<Authorizations>, Fault> {
+    context.sweeps.get(|| ask(context)).await
+}
+
 async fn ask(context: &Context) -> Result<Authorizations, Fault> {
     let (mut found, mut marker) = (Authorizations::default(), None::<String>);
     let kinds = [EntityType::User, EntityType::Role, EntityType::Group, EntityType::LocalManagedPolicy];

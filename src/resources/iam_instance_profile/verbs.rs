@@ -9,6 +9,7 @@ use s3stack_engine::value::{Map, Value};
 
 use super::profile::InstanceProfile;
 use crate::aws::{Operation, Session, rules};
+use crate::resources::iam::sweep::everything;
 use crate::resources::members::{gone_is_done, text, unless_missing, value};
 use crate::resources::iam::names::{self, folded};
 use crate::resources::iam::sweep::{self, Authorizations};
@@ -36,6 +37,10 @@ impl Provider for InstanceProfile {
             Ok(None) => join_all(questions.iter().map(|question| point(context, question))).await,
             Err(fault) => questions.iter().map(|_| Observation::Unreadable(fault.clone())).collect(),
         }
+    }
+
+    async fn list(&self, context: &Context) -> Result<Option<Vec<String>>, Fault> {
+        Ok(Some(everything(context).await?.instance_profiles.values().map(|one| one.name.clone()).collect()))
     }
 
     async fn create(&self, context: &Context, create: &Create, _: &dyn Progress) -> Result<Reply, Fault> {

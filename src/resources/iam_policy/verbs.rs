@@ -8,6 +8,7 @@ use s3stack_engine::value::{Map, Value};
 
 use super::policy::Policy;
 use crate::aws::{Operation, Session, rules};
+use crate::resources::iam::sweep::everything;
 use crate::resources::iam::holder::PAGE;
 use crate::resources::members::{gone_is_done, text, value};
 use crate::resources::iam::{documents, names, tags};
@@ -27,6 +28,10 @@ const MOST_VERSIONS: usize = 5;
 impl Provider for Policy {
     async fn read(&self, context: &Context, questions: &[Question], depth: Depth) -> Vec<Observation> {
         super::read::read(context, questions, depth).await
+    }
+
+    async fn list(&self, context: &Context) -> Result<Option<Vec<String>>, Fault> {
+        Ok(Some(everything(context).await?.policies.keys().cloned().collect()))
     }
 
     async fn create(&self, context: &Context, create: &Create, _: &dyn Progress) -> Result<Reply, Fault> {

@@ -8,6 +8,7 @@ use s3stack_engine::value::{Map, Value};
 
 use super::role::Role;
 use crate::aws::{Operation, Session, rules};
+use crate::resources::iam::sweep::everything;
 use crate::resources::members::{gone_is_done, text, value};
 use crate::resources::iam::holder::{Holder, Kind, PAGE, about_the_policy};
 use crate::resources::iam::{attachments, documents, inline, names, tags};
@@ -36,6 +37,10 @@ const DELETE_EMPTIED: Operation = Operation::idempotent("iam", "DeleteRole").ret
 impl Provider for Role {
     async fn read(&self, context: &Context, questions: &[Question], depth: Depth) -> Vec<Observation> {
         super::read::read(context, questions, depth).await
+    }
+
+    async fn list(&self, context: &Context) -> Result<Option<Vec<String>>, Fault> {
+        Ok(Some(everything(context).await?.roles.values().map(|one| one.name.clone()).collect()))
     }
 
     async fn create(&self, context: &Context, create: &Create, _: &dyn Progress) -> Result<Reply, Fault> {

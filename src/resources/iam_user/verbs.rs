@@ -8,6 +8,7 @@ use s3stack_engine::value::{Map, Value};
 use super::user::User;
 use super::{deletion, groups};
 use crate::aws::{Operation, rules};
+use crate::resources::iam::sweep::everything;
 use crate::resources::iam::holder::{Holder, Kind, about_the_policy};
 use crate::resources::iam::{attachments, inline, names, tags};
 use crate::resources::members::{gone_is_done, text, value};
@@ -24,6 +25,10 @@ const UNTAG: Operation = Operation::idempotent("iam", "UntagUser").retrying(rule
 impl Provider for User {
     async fn read(&self, context: &Context, questions: &[Question], depth: Depth) -> Vec<Observation> {
         super::read::read(context, questions, depth).await
+    }
+
+    async fn list(&self, context: &Context) -> Result<Option<Vec<String>>, Fault> {
+        Ok(Some(everything(context).await?.users.values().map(|one| one.name.clone()).collect()))
     }
 
     async fn create(&self, context: &Context, create: &Create, _: &dyn Progress) -> Result<Reply, Fault> {

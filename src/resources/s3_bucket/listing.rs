@@ -30,6 +30,12 @@ impl Listing {
     pub fn region_of(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|region| region.as_deref().unwrap_or_default())
     }
+
+    /// The names of the buckets that are, or may be, in a region.
+    pub fn names_in(&self, region: &str) -> Vec<String> {
+        let is_here = |found: &Option<String>| found.as_deref().is_none_or(|found| found.is_empty() || found == region);
+        self.0.iter().filter(|(_, found)| is_here(found)).map(|(name, _)| name.clone()).collect()
+    }
 }
 
 async fn list(context: &Context) -> Result<Listing, Fault> {

@@ -44,6 +44,10 @@ impl Provider for Bucket {
         }
     }
 
+    async fn list(&self, context: &Context) -> Result<Option<Vec<String>>, Fault> {
+        Ok(Some(Listing::of(context).await?.names_in(&context.facts.region)))
+    }
+
     async fn create(&self, context: &Context, create: &Create, _: &dyn Progress) -> Result<Reply, Fault> {
         let bucket = Target { new: true, ..target(context, &create.physical_id) };
         make(context, &bucket, &create.desired).await?;
