@@ -166,25 +166,37 @@ fn a_section_a_function_and_a_code_are_explained() {
       tags        Tags for everything that can carry them, such as `{ Project = "x" }`.
                   a table of strings, at most 48 entries, keys of 1 to 128 characters, keys may not
                   begin with `aws:` or `s3stack:`
+      account     The account that the stack is in, by the name of its `[account.NAME]`; without it the
+                  one of the credentials.
+                  a string
       account_id  The twelve digits of an account, as a text. In any other nothing is planned or
                   applied.
                   a string, matches `^[0-9]{12}$`
+      backend     Keys of the stack's `[backend]` that differ: `backend.key = "shop/prod"`. A bucket's
+                  `key` and a folder's `path` may be the same for all: each environment has a place of
+                  its own in them.
+                  a table
       confirm     Whether a destroy asks for the environment's name.
                   true or false
 
     Example
 
       [env.prod]
+      account       = "staging"
+      region        = "eu-west-1"
+      backend.key   = "shop/prod"
       var.retention = 365
       tags          = { Environment = "prod" }
       confirm       = true
+
+    `s3stack explain env.KEY` tells more of each.
     "#);
     insta::assert_snapshot!(explain("for_each"), @r#"
     for_each
 
     Makes a resource for each entry of a table or text of a list. In the block `${each.key}` and
     `${each.value}` say which, both the text where it is a list; the address is `s3.bucket.data["KEY"]`.
-    It may name `var`, `env`, `stack` and `aws`, but no resource.
+    Values may be made from other resources, keys may not.
 
       type  a list of strings, or a table of any values
 
@@ -307,6 +319,14 @@ fn the_examples_are_stacks() {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(folder.path().join("site")).expect("a folder");
         std::fs::write(folder.path().join("site/logo.svg"), "<svg/>").expect("a file");
+        // What the sections name beside the file.
+        for (module, text) in [(
+            "modules/site",
+            "[var]\nname = ''\n[var.deployer]\ntype = 'ref(iam.role)'\n[iam.group.g]\nname = '${var.name}${var.deployer.name}'\n",
+        )] {
+            std::fs::create_dir_all(folder.path().join(module)).expect("a folder");
+            std::fs::write(folder.path().join(module).join("module.toml"), text).expect("a file");
+        }
         std::fs::write(folder.path().join("stack.toml"), example).expect("a file");
         let (code, text) = s3stack(&["validate"], folder.path());
         assert!(code == Some(0) && !text.contains("warning"), "{name}: {text}");

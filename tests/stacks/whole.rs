@@ -36,7 +36,7 @@ pub async fn copied(folder: &Path) -> Stack {
     stack
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         // A stack that somebody tried out has its state and secrets beside it.
@@ -57,7 +57,7 @@ fn copy(from: &Path, to: &Path) {
 async fn every_stack_and_example_goes_from_nothing_to_nothing() {
     let _held = FIXED_NAMES.lock().await;
     let folders = folders();
-    assert!(folders.len() >= 8, "{folders:?}");
+    assert!(folders.len() >= 11, "{folders:?}");
     for folder in folders {
         let name = folder.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().display().to_string();
         eprintln!("{name}");
@@ -66,17 +66,22 @@ async fn every_stack_and_example_goes_from_nothing_to_nothing() {
         assert_eq!(stack.proxy.requests().len(), 0, "{name}: validate calls AWS");
         stack.run(&["plan", "--detailed-exitcode"]).await.exits(2);
         stack.apply().await;
-        let swept = stack.sweep().await;
-        let stated: BTreeSet<String> =
-            Stack::stated(&stack.state()).into_iter().filter(|one| !one.starts_with("s3.object")).collect();
-        assert_eq!(swept, stated, "{name}");
+        let state = stack.state();
+        let places = Stack::places(&state);
+        for (account, region) in &places {
+            let stated = Stack::stated_in(&state, account, region);
+            let stated: BTreeSet<String> = stated.into_iter().filter(|one| !one.starts_with("s3.object")).collect();
+            assert_eq!(stack.sweep_in(account, region).await, stated, "{name} in {account} {region}");
+        }
         let before = stack.proxy.requests().len();
         stack.settled().await;
         stack.apply().await;
         let requests = stack.proxy.requests();
         assert!(!requests[before..].iter().any(writes), "{name}: nothing to do, and yet something is written");
         stack.destroy().await;
-        assert_eq!(stack.sweep().await, BTreeSet::new(), "{name}");
+        for (account, region) in &places {
+            assert_eq!(stack.sweep_in(account, region).await, BTreeSet::new(), "{name} in {account} {region}");
+        }
     }
 }
 

@@ -147,7 +147,7 @@ pub fn writes(request: &Request) -> bool {
             let body = String::from_utf8_lossy(&request.body).into_owned();
             let action = body.split('&').find_map(|pair| pair.strip_prefix("Action="));
             let action = target.or(action).unwrap_or_default().to_owned();
-            !["Get", "List", "Describe", "Simulate"].iter().any(|verb| action.starts_with(verb))
+            !["Get", "List", "Describe", "Simulate", "AssumeRole"].iter().any(|verb| action.starts_with(verb))
         }
     }
 }
@@ -278,9 +278,36 @@ impl Stack {
             .collect()
     }
 
+    /// The same, of one account and region; what is in no region, and buckets, are those of the whole account.
+    pub fn stated_in(state: &serde_json::Value, account: &str, region: &str) -> BTreeSet<String> {
+        let mut state = state.clone();
+        let is_here = |one: &serde_json::Value| {
+            let everywhere = one["region"] == "" || one["type"] == "s3.bucket";
+            one["account"] == account && (everywhere || one["region"] == region)
+        };
+        state["instances"].as_object_mut().unwrap().retain(|_, one| is_here(one));
+        Self::stated(&state)
+    }
+
+    /// Every account and region that resources in state are in.
+    pub fn places(state: &serde_json::Value) -> BTreeSet<(String, String)> {
+        let instances = state["instances"].as_object().unwrap().values();
+        let text = |one: &serde_json::Value, key: &str| one[key].as_str().unwrap().to_owned();
+        instances
+            .map(|one| (text(one, "account"), text(one, "region")))
+            .filter(|(_, region)| !region.is_empty())
+            .collect()
+    }
+
     /// Every resource that the account has, as `s3.bucket NAME`, asked of the emulator and not of the program.
     pub async fn sweep(&self) -> BTreeSet<String> {
-        let (s3, iam) = (self.s3().await, self.iam().await);
+        self.sweep_in(&self.account, "us-east-1").await
+    }
+
+    /// Every resource that an account has in a region.
+    pub async fn sweep_in(&self, account: &str, region: &str) -> BTreeSet<String> {
+        let session = Self::clients_in(account, region).await.home().unwrap();
+        let (s3, iam) = (session.s3().clone(), session.iam().clone());
         let mut found = BTreeSet::new();
         let mut add = |kind: &str, id: &str| assert!(found.insert(format!("{kind} {id}")));
         for bucket in s3.list_buckets().send().await.unwrap().buckets() {
@@ -306,7 +333,7 @@ impl Stack {
                 add("iam.access_key", key.access_key_id().unwrap());
             }
         }
-        let logs = self.clients().await.home().unwrap().logs().clone();
+        let logs = session.logs().clone();
         for group in logs.describe_log_groups().send().await.unwrap().log_groups() {
             add("logs.group", group.log_group_name().unwrap());
         }
@@ -332,10 +359,15 @@ impl Stack {
 
     /// Clients of the stack's account, past the proxy.
     pub async fn clients(&self) -> Clients {
+        Self::clients_in(&self.account, "us-east-1").await
+    }
+
+    /// Clients of an account and a region, past the proxy.
+    pub async fn clients_in(account: &str, region: &str) -> Clients {
         let settings = Settings {
-            region: Some("us-east-1".into()),
+            region: Some(region.into()),
             endpoint: Some(format!("http://{}", emulator::address())),
-            local_account: Some(self.account.clone()),
+            local_account: Some(account.into()),
             ..Settings::default()
         };
         Clients::load(settings).await.unwrap()

@@ -235,6 +235,9 @@ pub(super) fn lookup(schema: &Schema, identified_by: &[String]) -> Fields {
 fn lookup_of_any() -> Fields {
     let mut fields = fields([
         ("name", some_text(), "The name, for most types: what the identifier is made of."),
+        ("path", some_text(), "The path that goes with the name of something of IAM."),
+        ("bucket", some_text(), "The bucket of an object, by name or address."),
+        ("key", some_text(), "The key of an object."),
         ("id", some_text(), "AWS's identifier."),
         ("tags", map_of(text(None)), "Tags that it has, and no other has all of."),
     ]);

@@ -15,7 +15,6 @@
 //! | `S3S-P7` | must be written out, without expressions |
 //! | `S3S-P8` | a reserved key or a definition says something that cannot be |
 //! | `S3S-P9` | a key stands under the wrong header |
-//! | `S3S-P10` | not supported by this version yet |
 //! | `S3S-P12` | a name that is not allowed |
 //! | `S3S-P13` | a module that cannot be read |
 //! | `S3S-P14` | a module that includes itself |
