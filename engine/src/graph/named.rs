@@ -77,6 +77,9 @@ impl<'a> Evaluator<'a> {
         let named = Named { frame, what: What::Input(name.to_owned()) };
         let place = given.or(variable.default.as_ref()).map_or(&variable.span, |node| &node.span);
         Some(self.note(named, place, |owner| {
+            if variable.unreadable {
+                return broken();
+            }
             let mut value = given.map_or(Value::Null, |node| {
                 let value = self.evaluate(node, &Path::default(), owner, call.frame, call.each.as_ref());
                 let around = self.frames.get(call.frame).map(|frame| frame.path.clone()).unwrap_or_default();

@@ -314,6 +314,8 @@ pub struct Variable {
     pub max: Option<f64>,
     /// Whether it is never shown.
     pub sensitive: bool,
+    /// Whether its type could not be read, which was told: then nothing can be said of its values.
+    pub unreadable: bool,
 }
 
 /// The type of a variable, as it is written: `string`, `list(string)`, `ref(s3.bucket)`.

@@ -200,6 +200,7 @@ impl Section<'_> {
                         min: None,
                         max: None,
                         sensitive: false,
+                        unreadable: false,
                     }
                 }
             };
@@ -220,6 +221,7 @@ impl Section<'_> {
         }
         self.written_out(&table, &["type", "description", "pattern", "sensitive", "min", "max"]);
         let shape = table.get("type").and_then(|entry| self.declared(&entry.node));
+        let unreadable = shape.is_none() && table.contains_key("type");
         let text = |table: &Table, key: &str| table.get(key).and_then(|entry| entry.node.literal()).map(str::to_owned);
         let number = |table: &Table, key: &str| match table.get(key).map(|entry| &entry.node.kind) {
             #[expect(clippy::cast_precision_loss, reason = "a bound beyond 2^53 is no bound anybody means")]
@@ -252,6 +254,7 @@ impl Section<'_> {
         };
         let default = table.shift_remove("default").map(|entry| entry.node);
         let shape = shape.unwrap_or_else(|| match (&default, &allowed) {
+            _ if unreadable => VariableType::Any,
             (Some(default), _) => types::of_default(default),
             (None, Some(allowed)) => allowed.first().map_or(VariableType::Any, types::of_default),
             (None, None) if pattern.is_some() => VariableType::String,
@@ -260,7 +263,7 @@ impl Section<'_> {
         if let Some(default) = &default {
             self.default_fits(name, default, &shape);
         }
-        Variable { span: key, shape, default, description, allowed, pattern, min, max, sensitive }
+        Variable { span: key, shape, default, description, allowed, pattern, min, max, sensitive, unreadable }
     }
 
     /// Takes out of a definition what was meant to be a variable of its own, and stands under the wrong header.
@@ -302,7 +305,7 @@ impl Section<'_> {
             ParsedType::Wrong { message, help } => {
                 let diagnostic = Diagnostic::error("S3S-W10", message).at(node.span.clone());
                 self.diagnostics.push(diagnostic.help(help));
-                Some(VariableType::Any)
+                None
             }
         }
     }
