@@ -3,6 +3,7 @@
 //!
 //! `cargo bench --bench compare -- --units 20`; README.md beside this folder has the options, the method and the results.
 
+mod growth;
 mod measure;
 mod proxy;
 mod table;
@@ -47,6 +48,9 @@ struct Arguments {
     /// Show how often each call was made.
     #[arg(long)]
     calls: bool,
+    /// How s3stack grows: stacks of so many resources, made with nested modules and `for_each`; no delay, one run.
+    #[arg(long, value_delimiter = ',', num_args = 0.., default_missing_value = "1000,2000,5000,10000")]
+    growth: Option<Vec<usize>>,
     /// Five units, s3stack only, no delay: fail unless everything works within the budget of requests.
     #[arg(long)]
     smoke: bool,
@@ -60,7 +64,11 @@ fn main() -> Result<()> {
     // The proxy lives in it; the measured programs are waited for outside.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let bench = Bench { arguments, runtime };
-    if bench.arguments.smoke { bench.smoke() } else { bench.compare() }
+    match &bench.arguments {
+        Arguments { smoke: true, .. } => bench.smoke(),
+        Arguments { growth: Some(sizes), .. } => bench.growth(sizes),
+        _ => bench.compare(),
+    }
 }
 
 struct Bench {
@@ -175,6 +183,32 @@ impl Bench {
         Ok(done)
     }
 
+    /// Larger and larger stacks, each from nothing to nothing.
+    fn growth(&self, sizes: &[usize]) -> Result<()> {
+        let mut done = Vec::new();
+        for wanted in sizes {
+            let emulator = Owned::start(Options::default()).context("starting the emulator")?;
+            let address = emulator.endpoint().url.trim_start_matches("http://").parse()?;
+            let proxy = self.runtime.block_on(Proxy::start(address))?;
+            let folder = tempfile::tempdir()?;
+            let scratch = tempfile::tempdir()?;
+            let place = Place { folder: folder.path(), account: "100000000000", endpoint: &proxy.url() };
+            let resources = growth::write(folder.path(), *wanted)?;
+            let one = |step: Step| -> Result<Run> {
+                eprintln!("{resources} resources: {step:?}");
+                measure::run(Tool::S3stack.command(&place, step)?, &proxy, scratch.path())
+            };
+            let (validate, plan, apply) = (one(Step::Validate)?, one(Step::FirstPlan)?, one(Step::Apply)?);
+            let (writes, state) = growth::state(folder.path())?;
+            let again = one(Step::Plan)?;
+            one(Step::Destroy)?;
+            done.push(growth::Size { resources, validate, plan, apply, again, writes, state });
+        }
+        println!("\n{}; nested modules and for_each, no delay, one run\n", Tool::S3stack.version()?);
+        print!("{}", growth::render(&done));
+        Ok(())
+    }
+
     /// Whether it works at all and stays within the budget of requests. No word about time.
     fn smoke(&self) -> Result<()> {
         // More than are read one by one: the bulk reads are to be counted.
@@ -197,7 +231,7 @@ impl Bench {
                         ensure!(count("DeleteRole") == UNITS && count("DELETE /bucket") == UNITS, "{:?}", run.calls);
                     }
                     Step::Plan => ensure!(made > 0, "the proxy saw nothing of a plan"),
-                    Step::Version | Step::Validate => {}
+                    Step::Version | Step::Validate | Step::FirstPlan => {}
                 }
                 if step != Step::Version {
                     println!("{extras:?} {step:?}: {made} requests of {allowed}");

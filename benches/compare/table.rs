@@ -27,6 +27,7 @@ impl Line {
             Step::Validate => "validate",
             Step::Apply => "apply from nothing",
             Step::Plan => "plan, nothing changed",
+            Step::FirstPlan => "plan from nothing",
             Step::Destroy => "destroy",
         };
         format!("{step}{delay}")
@@ -44,7 +45,7 @@ impl Line {
 /// there however few units there are and one for each unit. None for what makes no request.
 pub fn requests_allowed(step: Step, extras: Extras, units: usize) -> usize {
     let (fixed, each) = match (step, extras) {
-        (Step::Version | Step::Validate, _) => (0, 0),
+        (Step::Version | Step::Validate | Step::FirstPlan, _) => (0, 0),
         (Step::Plan, Extras::TerraformsSettings) => (10, 4),
         (Step::Plan, Extras::SecureDefaults) => (10, 6),
         (Step::Apply, Extras::TerraformsSettings) => (20, 10),
@@ -64,6 +65,7 @@ fn budget(line: &Line, units: usize) -> String {
         Step::Apply | Step::Destroy => parts.push("≤ 2.5 s".into()),
         Step::Validate => parts.push("CPU ≤ 0.05 s".into()),
         Step::Version => parts.push("≤ 5 ms".into()),
+        Step::FirstPlan => {}
     }
     if !matches!(line.step, Step::Validate | Step::Version) {
         parts.push(format!("≤ {} requests", requests_allowed(line.step, line.extras, units)));
@@ -102,7 +104,7 @@ pub fn render(lines: &[Line], units: usize) -> String {
     text
 }
 
-fn time(duration: Duration) -> String {
+pub fn time(duration: Duration) -> String {
     if duration < Duration::from_millis(100) {
         format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
     } else {
@@ -111,7 +113,7 @@ fn time(duration: Duration) -> String {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with no decimals")]
-fn mebibytes(bytes: u64) -> f64 {
+pub fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
 

@@ -32,6 +32,8 @@ pub enum Step {
     /// A plan that must find nothing to do.
     Plan,
     Destroy,
+    /// A plan of what is not there yet.
+    FirstPlan,
     /// `--version`.
     Version,
 }
@@ -93,6 +95,7 @@ impl Tool {
         command.args(match (self, step) {
             (_, Step::Version) => &["--version"][..],
             (_, Step::Validate) => &["validate"],
+            (_, Step::FirstPlan) => &["plan"],
             (Self::S3stack, Step::Apply) => &["apply", "--yes", "--no-input"],
             (Self::S3stack, Step::Plan) => &["plan", "--detailed-exitcode", "--no-input"],
             (Self::S3stack, Step::Destroy) => &["destroy", "--yes", "--no-input"],
