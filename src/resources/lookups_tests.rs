@@ -26,7 +26,10 @@ fn asked(text: &str, found: &BTreeMap<Address, Looked>) -> Vec<Query> {
 }
 
 fn lines(queries: &[Query]) -> Vec<String> {
-    queries.iter().map(|one| format!("{} {} {} {:?} {:?}", one.address, one.account, one.region, one.by, one.properties)).collect()
+    queries
+        .iter()
+        .map(|one| format!("{} {} {} {:?} {:?}", one.address, one.account, one.region, one.by, one.properties))
+        .collect()
 }
 
 fn said(text: &str, found: &BTreeMap<Address, Looked>) -> String {
@@ -105,7 +108,12 @@ versioning = "${lookup.s3.bucket.b.versioning}"
 "#;
     let tags = Value::Map(Map::from([("team".to_owned(), "ops".into()), ("a".to_owned(), "b".into())]));
     let all = [
-        found("lookup.s3.bucket.b", "acme-data", &[("versioning", true.into()), ("tags", tags)], &[("arn", "arn:aws:s3:::acme-data")]),
+        found(
+            "lookup.s3.bucket.b",
+            "acme-data",
+            &[("versioning", true.into()), ("tags", tags)],
+            &[("arn", "arn:aws:s3:::acme-data")],
+        ),
         found("lookup.iam.policy.p", "arn:aws:iam::123456789012:policy/p", &[], &[]),
     ];
     let (graph, told) = graph(text, &all.into_iter().collect());
@@ -125,7 +133,9 @@ fn one_lookup_may_name_another() {
     let first = asked(text, &BTreeMap::new());
     assert_eq!(first.len(), 1, "{first:#?}");
     let tags = Value::Map(Map::from([("team".to_owned(), "ops".into())]));
-    let found = [found("lookup.s3.bucket.b", "acme-data", &[("tags", tags), ("name", "acme-data".into())], &[])].into_iter().collect();
+    let found = [found("lookup.s3.bucket.b", "acme-data", &[("tags", tags), ("name", "acme-data".into())], &[])]
+        .into_iter()
+        .collect();
     assert_snapshot!(lines(&asked(text, &found)).join("\n"), @r#"lookup.logs.group.g 123456789012 eu-west-1 Id("/x/acme-data") []"#);
 }
 
@@ -153,7 +163,10 @@ fn wrong_lookups_are_told() {
     error[S3S-U2]: no line holds the secret as it is, which AWS tells only once: it would be lost at stack.toml:6:36 in iam.access_key.k env_file.set; add one like `set.AWS_SECRET_ACCESS_KEY = "${self.secret}"`
     "#);
     let text = "[lookup.s3.bucket.a]\nname = 'x-y'\n[lookup.s3.bucket.b]\ntags = { team = 'ops' }\n[lookup.s3.bucket.c]\nname = 'z-z'\n[lookup.iam.role.d]\nname = 'd'\n[output]\na = '${lookup.s3.bucket.a.arn}${lookup.iam.role.d.arn}'\n";
-    let fault = Fault { request_id: Some("R1".into()), ..Fault::local(FaultKind::Denied, "GetRole", "AccessDenied: not allowed") };
+    let fault = Fault {
+        request_id: Some("R1".into()),
+        ..Fault::local(FaultKind::Denied, "GetRole", "AccessDenied: not allowed")
+    };
     let of = |address: &str, looked: Looked| (address.parse::<Address>().unwrap(), looked);
     let answers = BTreeMap::from([
         of("lookup.s3.bucket.a", Looked::Missing),

@@ -4,9 +4,9 @@
 #[cfg(test)]
 mod for_each_tests;
 pub mod iam;
-pub mod members;
 #[cfg(test)]
 mod lookups_tests;
+pub mod members;
 #[cfg(test)]
 mod modules_tests;
 #[cfg(test)]
