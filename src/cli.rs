@@ -102,6 +102,8 @@ pub enum Command {
     /// The private AWS of --local.
     #[command(subcommand)]
     Local(commands::local::Command),
+    /// Ask what expressions come to in a stack, without calling AWS.
+    Console(commands::console::Arguments),
     /// Tell of a type, a property, a section, a function or the code of a finding.
     Explain(commands::explain::Arguments),
     /// Print the JSON Schema of stack files, for editors.

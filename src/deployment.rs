@@ -527,6 +527,13 @@ async fn clients(project: &Project, reach: &Reach) -> Result<Clients, Error> {
     Ok(Clients::load(settings).await?)
 }
 
+/// The state of a stack, if it is on this machine: for who asks nothing of AWS.
+pub async fn state_at_hand(project: &Project, local: bool) -> Result<Option<State>, Error> {
+    let Some(store) = remotes::at_hand(project, local) else { return Ok(None) };
+    let (state, _) = read_state(project, &store, local, Reading::Strict).await?;
+    Ok(Some(state))
+}
+
 async fn read_state(
     project: &Project,
     store: &dyn Store,

@@ -6,6 +6,7 @@ pub mod backend;
 pub mod cli;
 pub mod cloud;
 pub mod commands;
+pub mod console;
 pub mod deployment;
 pub mod driver;
 pub mod env_file;

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use s3stack_engine::diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile};
-use s3stack_engine::expression::Budget;
+use s3stack_engine::expression::{Budget, Template};
 use s3stack_engine::graph::{self, Graph};
 use s3stack_engine::resource::{Account, Facts};
 use s3stack_engine::stack::variables::{EarlyScope, Given, Variables, resolve};
-use s3stack_engine::stack::{AccountBlock, Entry, Node, RemoteBlock, Stack, broken, check_setting, evaluate, load};
+use s3stack_engine::stack::{
+    AccountBlock, Entry, Node, RemoteBlock, Stack, broken, check_output, check_setting, evaluate, load,
+};
 use s3stack_engine::state::{SignIn, State};
 use s3stack_engine::value::{Map, Value};
 use serde::{Deserialize, Serialize};
@@ -211,6 +213,8 @@ fn read(choices: &Choices, folder: PathBuf, files: &[Arc<SourceFile>]) -> Result
 
 /// An account for checks that need one and must not ask: AWS gives no such id out.
 const SOME_ACCOUNT: &str = "000000000000";
+/// The region, likewise.
+const SOME_REGION: &str = "us-east-1";
 
 /// What can be said of an account before anybody was asked.
 fn foreseen(way: &SignIn) -> Account {
@@ -229,7 +233,29 @@ impl Project {
 
     /// The stack evaluated as far as that can be done without AWS.
     pub fn rehearse(&self) -> (Graph, Diagnostics) {
-        self.evaluate(&self.settings, graph::build)
+        self.evaluate(&self.settings, &self.no_state(), graph::build)
+    }
+
+    /// The value that an expression would have in `[output]`, as far as that can be known without AWS. `state` knows what
+    /// AWS made before.
+    pub fn value(&self, expression: &Template, state: &State) -> Result<Value, Diagnostics> {
+        let wrong = check_output(expression, &Types, &self.stack);
+        if wrong.has_errors() {
+            return Err(wrong);
+        }
+        self.evaluate(&self.settings, state, |inputs| graph::evaluate(inputs, expression))
+    }
+
+    /// What stands for the account and the region where the files do not say them.
+    pub fn assumed(&self) -> Vec<(&'static str, &'static str)> {
+        let account = self.settings.account_id.is_none().then_some((SOME_ACCOUNT, "account"));
+        let region = self.settings.region.is_none().then_some((SOME_REGION, "region"));
+        account.into_iter().chain(region).collect()
+    }
+
+    /// The state of a stack that was never applied.
+    pub fn no_state(&self) -> State {
+        State::new(String::new(), self.settings.name.clone(), self.environment.clone())
     }
 
     /// What else is wrong with a stack of which something is wrong already.
@@ -241,10 +267,10 @@ impl Project {
         let name = Some(self.settings.name.clone()).filter(|name| named && !name.is_empty());
         let settings =
             Settings { name: name.unwrap_or_else(|| "stack".into()), tags: Map::new(), ..self.settings.clone() };
-        self.evaluate(&settings, |inputs| graph::further(inputs, told))
+        self.evaluate(&settings, &self.no_state(), |inputs| graph::further(inputs, told))
     }
 
-    fn evaluate<T>(&self, settings: &Settings, then: impl FnOnce(&graph::Inputs<'_>) -> T) -> T {
+    fn evaluate<T>(&self, settings: &Settings, state: &State, then: impl FnOnce(&graph::Inputs<'_>) -> T) -> T {
         let value = |name: &String| self.variables.value(name).cloned().unwrap_or_else(broken);
         let variables = self.stack.variables.keys().map(|name| (name.clone(), value(name))).collect();
         let accounts = settings.accounts.iter().map(|(name, way)| (name.clone(), foreseen(way))).collect();
@@ -254,7 +280,7 @@ impl Project {
             facts: Facts {
                 partition: "aws".into(),
                 account_id: settings.account_id.clone().unwrap_or_else(|| SOME_ACCOUNT.into()),
-                region: settings.region.clone().unwrap_or_else(|| "us-east-1".into()),
+                region: settings.region.clone().unwrap_or_else(|| SOME_REGION.into()),
                 stack: settings.name.clone(),
                 environment: self.environment.clone(),
             },
@@ -264,7 +290,7 @@ impl Project {
             tags: settings.tags.clone(),
             registry: &Types,
             files: &self.files(),
-            state: &State::new(String::new(), settings.name.clone(), self.environment.clone()),
+            state,
             forget: &BTreeSet::new(),
         })
     }

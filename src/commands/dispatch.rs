@@ -19,6 +19,7 @@ pub async fn run(cli: Cli, ui: &mut Ui) -> Result<u8, Error> {
         Command::State(command) => super::state::run(&global, command, ui).await,
         Command::Unlock(arguments) => super::unlock::run(&global, arguments, ui).await,
         Command::Local(command) => super::local::run(&global, command, ui).await,
+        Command::Console(arguments) => super::console::run(&global, arguments, ui).await,
         Command::Explain(arguments) => super::explain::run(arguments, ui),
         Command::Schema(arguments) => super::schema::run(arguments, ui),
         Command::Docs(arguments) => super::docs::run(arguments, ui),

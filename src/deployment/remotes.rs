@@ -1,6 +1,7 @@
 //! The outputs of other stacks, from their states as they were written last.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -16,20 +17,32 @@ use crate::backend::{Document, Store};
 use crate::error::Error;
 use crate::project::{self, Backend, Choices, Project, Remote};
 
+/// The folder that a stack's state is in, where it is in one.
+fn state_folder(project: &Project, local: bool) -> PathBuf {
+    let own = private_folder(&project.folder);
+    let root = match &project.settings.backend {
+        Backend::File { path } if !local => {
+            path.as_ref().map_or_else(|| own.join("state"), |path| project.folder.join(path))
+        }
+        Backend::File { .. } | Backend::S3 { .. } => own.join("local/state"),
+    };
+    root.join(&project.environment)
+}
+
+/// Where a stack keeps its state, if that is on this machine.
+pub fn at_hand(project: &Project, local: bool) -> Option<FileStore> {
+    let elsewhere = !local && matches!(project.settings.backend, Backend::S3 { .. });
+    (!elsewhere).then(|| FileStore::new(state_folder(project, local)))
+}
+
 /// Where a stack keeps its state.
 ///
 /// # Errors
 /// If no clients can be made for it.
 pub async fn store(project: &Project, region: &str, clients: &Clients, reach: &Reach) -> Result<Arc<dyn Store>, Error> {
-    let own = private_folder(&project.folder);
-    if reach.is_local() {
-        return Ok(Arc::new(FileStore::new(own.join("local/state").join(&project.environment))));
-    }
     match &project.settings.backend {
-        Backend::File { path } => {
-            let root = path.as_ref().map_or_else(|| own.join("state"), |path| project.folder.join(path));
-            Ok(Arc::new(FileStore::new(root.join(&project.environment))))
-        }
+        Backend::File { .. } => Ok(Arc::new(FileStore::new(state_folder(project, reach.is_local())))),
+        Backend::S3 { .. } if reach.is_local() => Ok(Arc::new(FileStore::new(state_folder(project, true)))),
         Backend::S3 { bucket, key, region: there, profile } => {
             let apart = there.is_some() || profile.is_some();
             let clients = if apart {

@@ -132,7 +132,8 @@ fn digest(text: &str) -> String {
     Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn cache_directory() -> Result<PathBuf, LocalError> {
+/// The user's folder for what s3stack keeps across stacks.
+pub fn cache_directory() -> Result<PathBuf, LocalError> {
     if let Some(directory) = std::env::var_os("S3STACK_CACHE_DIR").filter(|directory| !directory.is_empty()) {
         let directory = PathBuf::from(directory);
         return std::path::absolute(&directory).map_err(LocalError::file("find", &directory));

@@ -15,5 +15,5 @@ mod python;
 pub use control::{Local, Status};
 pub use emulator::{Options, Owned};
 pub use endpoint::{DEFAULT_ACCOUNT_ID, Endpoint, SECRET_ACCESS_KEY};
-pub use environment::Environment;
+pub use environment::{Environment, cache_directory};
 pub use error::LocalError;

@@ -91,6 +91,18 @@ impl Ui {
         }
     }
 
+    /// What an expression comes to: on one line for programs, on as many as it takes for people.
+    pub fn answer(&self, expression: &str, value: &Value) {
+        match (self.format(), value) {
+            (Format::Events | Format::Document, _) => self.event(&json::answer(expression, value)),
+            (Format::Text, Value::Secret(_)) => self.data("(sensitive)"),
+            (Format::Text, value) if self.data_is_terminal() => {
+                self.data(&values::whole(value, &self.data_layout()).lines.join("\n"));
+            }
+            (Format::Text, value) => self.data(&values::inline(value)),
+        }
+    }
+
     /// An explanation.
     pub fn page(&self, page: &Page) {
         match self.format() {

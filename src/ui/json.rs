@@ -25,7 +25,7 @@ use crate::explain::{Entry, Fact, Page};
 pub const VERSION: u32 = 1;
 
 /// The types of event, as `docs/json.md` describes them.
-pub const TYPES: [&str; 26] = [
+pub const TYPES: [&str; 27] = [
     "message",
     "diagnostic",
     "diagnostic.end",
@@ -51,6 +51,7 @@ pub const TYPES: [&str; 26] = [
     "apply.recovered",
     "apply.stopping",
     "apply.end",
+    "value",
     "explain",
 ];
 
@@ -149,6 +150,11 @@ pub fn diagnostics(diagnostics: &Diagnostics) -> Vec<Json> {
 /// The files of a stack are in order.
 pub fn valid(stack: &str, resources: usize) -> Json {
     event("valid", json!({"stack": stack, "resources": resources}))
+}
+
+/// What an expression comes to.
+pub fn answer(expression: &str, value: &Value) -> Json {
+    event("value", json!({"expression": expression, "value": self::value(value)}))
 }
 
 /// An explanation.

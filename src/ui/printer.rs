@@ -193,6 +193,11 @@ impl Ui {
         self.0.settings.verbosity
     }
 
+    /// Whether the user may be asked at all.
+    pub(super) fn may_ask(&self) -> bool {
+        !self.0.settings.no_input
+    }
+
     /// Whether people read standard output directly.
     pub(super) fn data_is_terminal(&self) -> bool {
         self.0.data_terminal
@@ -265,10 +270,16 @@ impl Ui {
         match self.format() {
             Format::Events => json::diagnostics(diagnostics).iter().for_each(|event| self.event(event)),
             _ if diagnostics.has_errors() => self.talk(&render_diagnostics(diagnostics, &self.0.talk)),
-            _ => {
-                for diagnostic in sorted(diagnostics) {
-                    self.talk(&format!("{}\n\n", render_diagnostic(diagnostic, &self.0.talk)));
-                }
+            _ => self.findings(diagnostics),
+        }
+    }
+
+    /// The same without a count, where they are not the result.
+    pub fn findings(&self, diagnostics: &Diagnostics) {
+        for diagnostic in sorted(diagnostics) {
+            match self.format() {
+                Format::Events => self.event(&json::diagnostic(diagnostic)),
+                _ => self.talk(&format!("{}\n\n", render_diagnostic(diagnostic, &self.0.talk))),
             }
         }
     }

@@ -61,7 +61,9 @@ fn made_by_aws(unknown: &Unknown) -> String {
     let sources = Vec::from_iter(sources).join(", ");
     let secret = if unknown.is_sensitive() { "secret, " } else { "" };
     match (sources.is_empty(), unknown) {
-        (true, Unknown::Expression { source, .. }) => format!("({secret}known after apply: {})", plain(source)),
+        // What was looked up nowhere: only where AWS is not asked at all.
+        (true, Unknown::Expression { source, .. }) if source.is_empty() => "(not asked)".into(),
+        (true, Unknown::Expression { source, .. }) => format!("({secret}not asked: {})", plain(source)),
         _ => format!("({secret}made by AWS: {sources})"),
     }
 }
@@ -124,6 +126,11 @@ pub fn block(value: &Value, layout: &Layout) -> Lines {
         Value::Map(map) => members(map, layout),
         value => nested(value, layout),
     }
+}
+
+/// A value in as few lines as the width allows, with nothing left out.
+pub fn whole(value: &Value, layout: &Layout) -> Lines {
+    nested(value, &Layout { verbose: true, ..*layout })
 }
 
 /// A text, shortened to the width unless everything is to be shown.

@@ -7,6 +7,7 @@ mod support;
 mod backend;
 mod codes;
 mod commands;
+mod console;
 mod local;
 mod reference;
 mod saved;

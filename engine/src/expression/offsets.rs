@@ -44,8 +44,14 @@ impl Origin {
     /// The origin of a text that is a whole file.
     pub fn of_file(file: Arc<SourceFile>) -> Self {
         let end = file.text.len();
+        Self::of_text(Span { file, start: 0, end })
+    }
+
+    /// The origin of a text that stands in a file as it is, without quotes or escapes.
+    pub fn of_text(span: Span) -> Self {
+        let end = span.end - span.start;
         let runs = vec![Run { decoded: 0..end, raw: 0..end }];
-        Self { span: Some(Span { file, start: 0, end }), runs, end, lead: 0 }
+        Self { span: Some(span), runs, end, lead: 0 }
     }
 
     /// The origin of a text that stands in no file: its diagnostics have no place.

@@ -28,6 +28,21 @@ pub(super) fn template(text: &str) -> Result<Vec<Part>, Vec<Mistake>> {
     if parser.mistakes.is_empty() { Ok(parts) } else { Err(parser.mistakes) }
 }
 
+/// Parses a text that is one expression, with `${` in front of it and a line end and `}` behind. Fails with all mistakes.
+pub(super) fn expression(wrapped: &str) -> Result<Vec<Part>, Vec<Mistake>> {
+    let pieces = scanner::scan(wrapped).map_err(|mistake| vec![mistake])?;
+    let end = match pieces.as_slice() {
+        [Piece::Hole(hole), ..] => hole.range.end,
+        _ => 0,
+    };
+    if end + 1 < wrapped.len() {
+        return Err(vec![Mistake::new(end..end + 1, "this `}` closes nothing").help("take it out, or open it before")]);
+    }
+    let mut parser = Parser { text: wrapped, depth: 0, mistakes: Vec::new() };
+    let parts = parser.parts(pieces);
+    if parser.mistakes.is_empty() { Ok(parts) } else { Err(parser.mistakes) }
+}
+
 struct Parser<'a> {
     text: &'a str,
     depth: usize,

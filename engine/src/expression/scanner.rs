@@ -40,15 +40,21 @@ pub(super) struct Mistake {
     pub message: String,
     pub range: Range<usize>,
     pub help: Option<Cow<'static, str>>,
+    /// Whether the text ends inside of something, so that more text may mend it.
+    pub unfinished: bool,
 }
 
 impl Mistake {
     pub(super) fn new(range: Range<usize>, message: impl Into<String>) -> Self {
-        Self { code: SYNTAX, message: message.into(), range, help: None }
+        Self { code: SYNTAX, message: message.into(), range, help: None, unfinished: false }
     }
 
     pub(super) fn limit(range: Range<usize>, message: impl Into<String>) -> Self {
         Self { code: LIMIT, ..Self::new(range, message) }
+    }
+
+    fn unfinished(self) -> Self {
+        Self { unfinished: true, ..self }
     }
 
     pub(super) fn help(self, help: impl Into<Cow<'static, str>>) -> Self {
@@ -64,6 +70,16 @@ pub(super) fn scan(text: &str) -> Result<Vec<Piece>, Mistake> {
 /// Splits the content of a quoted string inside an expression, as the scan of the whole text found it.
 pub(super) fn scan_quoted(text: &str, content: Range<usize>) -> Result<Vec<Piece>, Mistake> {
     Scanner { text, depth: 0 }.pieces(content.start, Literals::Quoted).map(|(pieces, _)| pieces)
+}
+
+/// Whether a text ends inside a string, a comment or brackets, so that it may go on in the next line. `bare` is one that
+/// is an expression itself.
+pub(super) fn goes_on(text: &str, bare: bool) -> bool {
+    match bare {
+        // The `${` in front is never closed, and that alone does not count.
+        true => scan(&format!("${{{text}")).is_err_and(|mistake| mistake.unfinished && mistake.range.start > 0),
+        false => scan(text).is_err_and(|mistake| mistake.unfinished),
+    }
 }
 
 /// How literal text is written: as it is, or as in HCL's quoted strings, which have escapes and end at a quote.
@@ -97,7 +113,7 @@ impl Scanner<'_> {
             match self.text.as_bytes().get(at) {
                 None if quoted => {
                     let quote = start.saturating_sub(1)..start;
-                    return Err(Mistake::new(quote, "this string is not closed").help("end it with `\"`"));
+                    return Err(Mistake::new(quote, "this string is not closed").help("end it with `\"`").unfinished());
                 }
                 None => break,
                 Some(b'"') if quoted => break,
@@ -157,8 +173,12 @@ impl Scanner<'_> {
                 return Err(Mistake::limit(start..start + 2, "this expression is longer than 64 KiB"));
             }
             let Some(byte) = self.text.as_bytes().get(at) else {
-                return Err(Mistake::new(start..start + 2, "this `${` is not closed")
-                    .help("close it with `}`, or write `$${` for the text `${`"));
+                return Err(match open.last() {
+                    Some(inner) if inner.at > start => unclosed(inner.bracket, inner.at),
+                    _ => Mistake::new(start..start + 2, "this `${` is not closed")
+                        .help("close it with `}`, or write `$${` for the text `${`"),
+                }
+                .unfinished());
             };
             match byte {
                 b'"' => {
@@ -176,16 +196,13 @@ impl Scanner<'_> {
                     let Some(last) = open.pop() else { break };
                     let expected = closing(last.bracket);
                     if *byte != expected {
-                        let message = match open.is_empty() {
-                            true => format!("this `{}` closes nothing", char::from(*byte)),
-                            false => format!("this `{}` is not closed", char::from(last.bracket)),
-                        };
-                        let place = if open.is_empty() { at } else { last.at };
-                        let help = match open.is_empty() {
-                            true => "take it out, or open it before".to_owned(),
-                            false => format!("close it with `{}`", char::from(expected)),
-                        };
-                        return Err(Mistake::new(place..place + 1, message).help(help));
+                        return Err(match open.is_empty() {
+                            true => {
+                                let message = format!("this `{}` closes nothing", char::from(*byte));
+                                Mistake::new(at..at + 1, message).help("take it out, or open it before")
+                            }
+                            false => unclosed(last.bracket, last.at),
+                        });
                     }
                     if open.is_empty() {
                         break;
@@ -204,7 +221,8 @@ impl Scanner<'_> {
                 b'/' if self.rest(at).starts_with("//") => at = self.end_of_line(at),
                 b'/' if self.rest(at).starts_with("/*") => {
                     let Some(length) = self.rest(at).find("*/") else {
-                        return Err(Mistake::new(at..at + 2, "this comment is not closed").help("end it with `*/`"));
+                        let mistake = Mistake::new(at..at + 2, "this comment is not closed").help("end it with `*/`");
+                        return Err(mistake.unfinished());
                     };
                     at += length + 1;
                 }
@@ -245,6 +263,11 @@ impl Scanner<'_> {
     fn end_of_line(&self, at: usize) -> usize {
         at + self.rest(at).find('\n').unwrap_or_else(|| self.rest(at).len()).max(1) - 1
     }
+}
+
+fn unclosed(bracket: u8, at: usize) -> Mistake {
+    let message = format!("this `{}` is not closed", char::from(bracket));
+    Mistake::new(at..at + 1, message).help(format!("close it with `{}`", char::from(closing(bracket))))
 }
 
 fn closing(bracket: u8) -> u8 {
@@ -372,6 +395,7 @@ mod tests {
     #[test]
     fn mistakes_stand_where_they_are() {
         assert_eq!(mistake("ab${c"), (2, "this `${` is not closed".into()));
+        assert_eq!(mistake("${f(a"), (3, "this `(` is not closed".into()));
         assert_eq!(mistake("${f(a}"), (3, "this `(` is not closed".into()));
         assert_eq!(mistake("${a)}"), (3, "this `)` closes nothing".into()));
         assert_eq!(mistake("${\"a}"), (2, "this string is not closed".into()));

@@ -8,7 +8,8 @@ use super::budget::Budget;
 use super::evaluate::{Evaluator, Scope};
 use super::offsets::Origin;
 use super::references::{self, Traversal};
-use super::{next_step, parse, scanner::Mistake};
+use super::scanner::{self, Mistake};
+use super::{next_step, parse};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::value::Value;
 
@@ -38,6 +39,32 @@ impl Template {
                 Err(Diagnostics(mistakes.into_iter().map(|mistake| diagnostic(mistake, origin)).collect()))
             }
         }
+    }
+
+    /// Parses what somebody typed: a text that begins with `${`, or an expression without `${` and `}` round it.
+    pub fn of_line(text: &str, origin: &Origin) -> Result<Template, Diagnostics> {
+        if is_template(text) { Self::parse(text, origin) } else { Self::expression(text, origin) }
+    }
+
+    fn expression(text: &str, origin: &Origin) -> Result<Template, Diagnostics> {
+        let wrapped = format!("{OPENING}{text}\n}}");
+        let origin = origin.clone().led_by(OPENING.len());
+        match parse::expression(&wrapped) {
+            Ok(parts) => Ok(Self(Arc::new(Parsed { text: wrapped, origin, parts: parts.into_boxed_slice() }))),
+            Err(mut mistakes) => {
+                // Nobody sees the brace.
+                let end = OPENING.len() + text.len();
+                for mistake in mistakes.iter_mut().filter(|mistake| mistake.range.end > end) {
+                    mistake.help = Some("write the rest of it".into());
+                }
+                Err(Diagnostics(mistakes.into_iter().map(|mistake| diagnostic(mistake, &origin)).collect()))
+            }
+        }
+    }
+
+    /// Whether what somebody typed goes on in the next line: it ends inside a string, a comment or brackets.
+    pub fn goes_on(text: &str) -> bool {
+        scanner::goes_on(text, !is_template(text))
     }
 
     /// The decoded text it was parsed from, escapes and `${…}` included.
@@ -86,6 +113,13 @@ impl Template {
             errors
         })
     }
+}
+
+/// What stands before an expression in a text.
+const OPENING: &str = "${";
+
+fn is_template(line: &str) -> bool {
+    line.trim_start().starts_with(OPENING)
 }
 
 fn diagnostic(mistake: Mistake, origin: &Origin) -> Diagnostic {

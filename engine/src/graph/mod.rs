@@ -1,5 +1,6 @@
 //! The resource graph: every block evaluated as far as anything can be known before it exists.
 
+mod asked;
 pub mod build;
 mod evaluate;
 mod frames;
@@ -12,6 +13,7 @@ mod order;
 mod scope;
 mod world;
 
+pub use asked::evaluate;
 pub use build::{Inputs, build, further};
 pub use lookups::{By, Looked, Query, queries};
 pub use model::*;

@@ -67,6 +67,7 @@ pub use fields::is_region;
 pub use load::{Modules, NoModules, Types, load, syntax_of};
 pub use model::*;
 pub use owner::name_owners;
+pub use references::check_output;
 pub use sections::check_setting;
 pub use syntax::{MAX_BYTES, MAX_DEPTH, MAX_VALUES};
 

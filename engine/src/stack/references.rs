@@ -385,6 +385,13 @@ impl<'a> Names<'a> {
     }
 }
 
+/// What is wrong with what an expression names that would stand in `[output]`.
+pub fn check_output(template: &Template, types: &dyn Types, stack: &Stack) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    Names::new(types, stack, Whole::Stack).check(template, Place::Output, &mut found);
+    found
+}
+
 /// Says that something cannot be named where it is decided which resources there are.
 fn undecided(root: &str, key: &str) -> Diagnostic {
     Diagnostic::error("S3S-R5", format!("`{root}` cannot be named in `{key}`"))

@@ -1,9 +1,14 @@
 //! What each kind of node evaluates to, and what is wrong where.
 
+use std::sync::Arc;
+
 use super::scope::{Names, error, evaluate, literal_origin};
 use crate::address::{Address, Step};
+use crate::diagnostic::SourceFile;
 use crate::expression::functions::{self, Function};
-use crate::expression::{ARITHMETIC, Budget, KIND, LIMIT, MISSING, REFUSED, SYNTAX, Template, UNKNOWN_FUNCTION};
+use crate::expression::{
+    ARITHMETIC, Budget, KIND, LIMIT, MISSING, Origin, REFUSED, SYNTAX, Template, UNKNOWN_FUNCTION,
+};
 use crate::value::Value;
 
 fn names() -> Names {
@@ -405,5 +410,40 @@ fn a_spent_budget_stays_spent() {
     assert!(template.evaluate(&Names::default(), &budget).is_ok());
     for _ in 0..2 {
         assert_eq!(template.evaluate(&Names::default(), &budget).unwrap_err().0[0].code, LIMIT);
+    }
+}
+
+#[test]
+fn what_is_typed_is_an_expression_or_a_text_with_some() {
+    let file = |text: &str| Arc::new(SourceFile { name: "typed".into(), text: text.to_owned() });
+    let typed = |text: &str| {
+        Template::of_line(text, &Origin::of_file(file(text))).unwrap().evaluate(&names(), &Budget::default())
+    };
+    let number = Ok(Value::Integer(4));
+    for text in ["var.count + 1", " ${var.count + 1}", "${var.count + 1 # more\n}", "(var.count\n+ 1) # more"] {
+        assert_eq!(typed(text.trim()), number, "{text}");
+    }
+    assert_eq!(typed("${var.count}${var.count}"), Ok("33".into()));
+    assert_eq!(typed("\"${var.count}\""), Ok(Value::Integer(3)));
+    assert_eq!(typed("${aws:username}"), Ok("${aws:username}".into()));
+    for (text, place, message) in [
+        ("var.count +", 11, "the expression is not complete"),
+        ("1 } ${2", 2, "this `}` closes nothing"),
+        ("aws:username", 3, "unexpected `:`"),
+        ("[1", 0, "this `[` is not closed"),
+        ("f(\"x", 2, "this string is not closed"),
+    ] {
+        let found = Template::of_line(text, &Origin::of_file(file(text))).unwrap_err();
+        assert_eq!((found.0[0].span.as_ref().unwrap().start, found.0[0].message.as_str()), (place, message), "{text}");
+    }
+}
+
+#[test]
+fn what_is_typed_goes_on_while_something_is_open() {
+    for text in ["[1,", "{ a = 1", "upper(", "\"abc", "1 + /* more", "${var.x", "${[1", "[for x in [1] : x"] {
+        assert!(Template::goes_on(text), "{text}");
+    }
+    for text in ["", "1 +", "[1]", "${var.x}", "1 # [", "\"(\"", "(1]", "1)"] {
+        assert!(!Template::goes_on(text), "{text}");
     }
 }
