@@ -7,6 +7,7 @@ use s3stack_engine::graph::{Graph, Node};
 use s3stack_engine::state::State;
 use s3stack_engine::value::Value;
 
+use super::TYPES;
 use super::testing::{graph_of, json};
 
 fn empty() -> State {
@@ -91,6 +92,33 @@ fn a_grant_is_bound_to_the_account_that_the_resource_is_in() {
     let graph = made(&text, &[]);
     let policy = json(&graph.nodes[&Address::root("iam.role", "r")].managed["inline_policies"]);
     assert!(policy.contains("210987654321") && policy.contains("123456789012"), "{policy}");
+}
+
+#[test]
+fn every_arn_is_of_the_partition_that_the_account_is_in() {
+    let mut right = 0;
+    for kind in TYPES {
+        let fixtures = kind.fixtures();
+        for text in [fixtures.base, fixtures.updated, fixtures.replaced] {
+            let stack = "[account.china]\nprofile = 'x'\n[module.m]\nsource = 'm'\naccount = 'china'\n";
+            let files = [("m/module.toml", text), ("m/x.json", "{}")];
+            let (graph, found) = graph_of(stack, &files, &empty());
+            let name = kind.descriptor().name;
+            for (address, node) in &graph.nodes {
+                assert_eq!((node.account.as_str(), address.module.0.len()), ("310987654321", 1), "{address}");
+                for (key, value) in node.managed.iter().chain(&node.resource.attributes) {
+                    let said = format!("{value:?}");
+                    right += said.matches("arn:aws-cn:").count();
+                    // What the fixture says itself is its own.
+                    let own = said.split("arn:aws:").skip(1).filter_map(|rest| rest.split('"').next());
+                    let foreign: Vec<&str> = own.filter(|rest| !text.contains(&format!("arn:aws:{rest}"))).collect();
+                    assert!(foreign.is_empty(), "{name}: {address} {key}: {foreign:?}");
+                }
+            }
+            assert!(text.is_empty() || !graph.nodes.is_empty(), "{name}: {found:#?}");
+        }
+    }
+    assert!(right > 50, "{right}");
 }
 
 #[test]

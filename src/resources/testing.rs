@@ -88,7 +88,9 @@ pub fn with<T: Default>(
     let variables = stack.variables.iter().map(|(name, variable)| (name.clone(), value(variable))).collect();
     let other =
         Account { partition: "aws".into(), account_id: "210987654321".into(), region: Some("eu-north-1".into()) };
-    let accounts = BTreeMap::from([("other".to_owned(), other)]);
+    let china =
+        Account { partition: "aws-cn".into(), account_id: "310987654321".into(), region: Some("cn-north-1".into()) };
+    let accounts = BTreeMap::from([("other".to_owned(), other), ("china".to_owned(), china)]);
     let (made, mut found) = then(&Inputs {
         stack: &stack,
         variables: &variables,

@@ -244,6 +244,9 @@ fn change_lines(change: &Change, plan: &Plan, column: usize, options: &PlanOptio
         layout.paint(Role::Strong, &address),
         physical_id(change)
     );
+    if let Some(elsewhere) = elsewhere(change, plan) {
+        let _ = write!(head, "  {}", layout.paint(Role::Faint, &format!("in {elsewhere}")));
+    }
     if layout.verbose
         && let Some(place) = options.places.and_then(|places| places(&change.address, None))
     {
@@ -252,6 +255,16 @@ fn change_lines(change: &Change, plan: &Plan, column: usize, options: &PlanOptio
     let mut lines = Lines::one(head);
     lines.append(lay_out(&entries(change, kind, plan, options), layout), 0);
     lines
+}
+
+/// The account and region of a resource, as far as these are not the stack's own.
+fn elsewhere(change: &Change, plan: &Plan) -> Option<String> {
+    let instance = change.after.as_ref().or(change.before.as_ref())?;
+    let account = (instance.account != plan.account_id).then(|| format!("account {}", plain(&instance.account)));
+    let region =
+        (!instance.region.is_empty() && instance.region != plan.region).then(|| plain(&instance.region).into_owned());
+    let parts: Vec<String> = region.into_iter().chain(account).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn physical_id(change: &Change) -> String {

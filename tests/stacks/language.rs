@@ -130,6 +130,7 @@ async fn one_stack_uses_the_outputs_of_another_and_what_it_made() {
 async fn what_is_in_another_account_is_deleted_after_its_blocks_are_gone() {
     let _held = FIXED_NAMES.lock().await;
     let stack = copied(&example("accounts")).await;
+    stack.run(&["plan"]).await.exits(0).says(&["in eu-west-1, account 210987654321", "in eu-central-1"]);
     stack.apply().await;
     let there = stack.sweep_in("210987654321", "eu-west-1").await;
     assert_eq!(there.len(), 3, "{there:?}");
