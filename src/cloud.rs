@@ -16,6 +16,9 @@ use crate::aws::{Clients, Session, Target};
 use crate::folder::Folder;
 use crate::resources::{self, Context, Depth, Provider, Sweeps};
 
+/// An account and a region; an empty one is that of global types.
+type Place = (String, String);
+
 /// Everything a provider needs that is the same for all resources of a run.
 #[derive(Clone)]
 pub struct Cloud {
@@ -30,7 +33,7 @@ pub struct Cloud {
     /// Each resource in state that waits for the one at an address: what may be detached from it before it goes.
     pub dependents: Arc<BTreeMap<Address, Vec<(String, String)>>>,
     /// Bulk answers by account and region, for one refresh.
-    sweeps: Arc<Mutex<BTreeMap<(String, String), Arc<Sweeps>>>>,
+    sweeps: Arc<Mutex<BTreeMap<Place, Arc<Sweeps>>>>,
 }
 
 impl Cloud {

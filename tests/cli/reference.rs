@@ -320,13 +320,11 @@ fn the_examples_are_stacks() {
         std::fs::create_dir(folder.path().join("site")).expect("a folder");
         std::fs::write(folder.path().join("site/logo.svg"), "<svg/>").expect("a file");
         // What the sections name beside the file.
-        for (module, text) in [(
-            "modules/site",
-            "[var]\nname = ''\n[var.deployer]\ntype = 'ref(iam.role)'\n[iam.group.g]\nname = '${var.name}${var.deployer.name}'\n",
-        )] {
-            std::fs::create_dir_all(folder.path().join(module)).expect("a folder");
-            std::fs::write(folder.path().join(module).join("module.toml"), text).expect("a file");
-        }
+        let module = folder.path().join("modules/site");
+        std::fs::create_dir_all(&module).expect("a folder");
+        let text = "[var]\nname = ''\n[var.deployer]\ntype = 'ref(iam.role)'\n\
+                    [iam.group.g]\nname = '${var.name}${var.deployer.name}'\n";
+        std::fs::write(module.join("module.toml"), text).expect("a file");
         std::fs::write(folder.path().join("stack.toml"), example).expect("a file");
         let (code, text) = s3stack(&["validate"], folder.path());
         assert!(code == Some(0) && !text.contains("warning"), "{name}: {text}");
