@@ -31,6 +31,10 @@ RIGHT = [
     "[s3.bucket.a]\nfor_each = ['a']\nmoved_from = { a = 's3.bucket.b' }\n[s3.bucket.c]\nfor_each = '${var.x}'",
     "[s3.bucket.a.for_each.x]\ndays = 1\n[s3.bucket.a]\nwhen = '${each.value.days > 1}'",
     "[output]\na = true\nb = { value = [1] }",
+    "[module.m]\nsource = './m'\nvar.x = [1]\nfor_each = '${var.x}'\nmoved_from = { 's3.bucket.a' = 's3.bucket.b' }",
+    "[account.a]\nprofile = 'x'\n[env.prod]\naccount = 'a'\nbackend.key = 'k'\nvar.x = {}",
+    "[lookup.s3.bucket.a]\ntags = { a = '${var.x}' }\n[lookup.iam.policy.p]\nname = 'x'\npath = '/y/'",
+    "[remote.core]\npath = '../core'\nenv = '${env}'",
 ]
 
 WRONG = [
@@ -53,6 +57,11 @@ WRONG = [
     "[var.x]\ndefalt = 1",
     "[output.x]\nsensitive = true",
     "[env]\nprod = '${var.x}'",
+    "[module.m]\nvar.x = 1",
+    "[module.m]\nsource = './m'\nx = 1",
+    "[account.a]\nrole_arn = 'arn:aws:iam::1:role/x'",
+    "[lookup.s3.bucket.a]\nprotect = true",
+    "[remote.core]\npaht = '../core'",
 ]
 
 

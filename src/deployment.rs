@@ -14,10 +14,10 @@ use s3stack_engine::plan::decide::{first_questions, remade};
 use s3stack_engine::plan::questions::Question;
 use s3stack_engine::plan::reread::{follow_up, unsettled};
 use s3stack_engine::plan::{self, Observation, Plan, replacements};
-use s3stack_engine::resource::{Facts, Identity};
+use s3stack_engine::resource::{Account, Facts, Identity};
 use s3stack_engine::state::{Run, State, StateError};
 use s3stack_engine::value::{Map, Value};
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 
 use crate::aws::{Clients, Observer, Policy};
 use crate::backend::clock::SystemClock;
@@ -37,6 +37,9 @@ mod accounts;
 mod remotes;
 
 use accounts::Accounts;
+
+/// Before any was got into.
+static NO_ACCOUNTS: BTreeMap<String, Account> = BTreeMap::new();
 
 /// Which AWS a stack is deployed to.
 #[derive(Clone, Default)]
@@ -78,7 +81,8 @@ pub struct Deployment {
     pub state: State,
     /// What the next write of the state is bound to.
     pub condition: Condition,
-    accounts: Accounts,
+    /// Those that a plan got into.
+    accounts: OnceCell<Accounts>,
     files: Arc<Folder>,
     local: bool,
     reading: Reading,
@@ -193,7 +197,7 @@ impl Deployment {
         };
         let store = remotes::store(&project, &facts.region, &clients, reach).await?;
         let (state, condition) = read_state(&project, store.as_ref(), local, reading).await?;
-        let accounts = accounts::sign_in(&clients, &project, &state, &facts, local).await?;
+        accounts::knows_the_way(&state, &facts)?;
         if !project.problems.0.is_empty() && condition == Condition::Absent {
             return Err(Error::refused(
                 "S3S-J6",
@@ -204,7 +208,7 @@ impl Deployment {
         let files = Arc::new(project.files());
         let cloud = Cloud::new(clients, facts, state.lineage.clone(), files.clone());
         let reach = reach.clone();
-        Ok(Self { project, cloud, store, state, condition, accounts, files, local, reading, reach })
+        Ok(Self { project, cloud, store, state, condition, accounts: OnceCell::new(), files, local, reading, reach })
     }
 
     /// Whether this is an emulator's AWS, with a state of its own.
@@ -235,10 +239,19 @@ impl Deployment {
 
     /// Makes the plan. Makes reading calls only.
     pub async fn plan(&self, destroy: bool, keeper: Option<&Keeper>) -> Result<Planned, Error> {
+        let clients = &self.cloud.clients;
+        let sign_in = || accounts::sign_in(clients, &self.project, self.local);
+        // What is taken down needs no account but those that it is in.
+        let foreseen = || async { Ok::<_, Error>(Accounts::foreseen(&self.project, self.local)) };
+        let accounts = match destroy {
+            true => self.accounts.get_or_try_init(foreseen).await?,
+            false => self.accounts.get_or_try_init(sign_in).await?,
+        };
+        let remembered = accounts::remembered(clients, &self.state, self.local).await?;
         let cloud = self.cloud.through(self.cloud.clients.clone());
         let (mut state, recovered) = self.recover(&cloud, keeper).await;
         let before = state.region.clone();
-        self.accounts.remember(&mut state, &self.cloud.facts);
+        accounts.remember(remembered, &mut state, &self.cloud.facts);
         let mut known = Known::default();
         let mut notes = Diagnostics::default();
         if !destroy {
@@ -363,7 +376,7 @@ impl Deployment {
             stack: &self.project.stack,
             variables: &variables,
             facts: self.cloud.facts.clone(),
-            accounts: &self.accounts.named,
+            accounts: self.accounts.get().map_or(&NO_ACCOUNTS, |accounts| &accounts.named),
             remotes: &known.remotes,
             lookups: &known.lookups,
             tags: self.project.settings.tags.clone(),

@@ -217,7 +217,7 @@ const SOME_ACCOUNT: &str = "000000000000";
 const SOME_REGION: &str = "us-east-1";
 
 /// What can be said of an account before anybody was asked.
-fn foreseen(way: &SignIn) -> Account {
+pub fn foreseen(way: &SignIn) -> Account {
     let mut arn = way.role_arn.as_deref().unwrap_or_default().split(':').skip(1);
     let partition = arn.next().unwrap_or("aws").to_owned();
     let by_role = arn.nth(2).filter(|id| id.len() == 12).map(str::to_owned);

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::aws::{Caller, Clients};
 use crate::error::Error;
-use crate::project::Project;
+use crate::project::{self, Project};
 
 /// The accounts beside the stack's own that there are clients for.
 #[derive(Debug, Clone, Default)]
@@ -23,14 +23,30 @@ pub struct Accounts {
     ways: BTreeMap<String, SignIn>,
 }
 
-/// Gets into every account that the stack's files name, and every other one that its state has resources in.
-pub async fn sign_in(
-    clients: &Clients,
-    project: &Project,
-    state: &State,
-    facts: &Facts,
-    local: bool,
-) -> Result<Accounts, Error> {
+/// Refuses a state with resources in an account that is neither the stack's nor one that it knows a way into: before
+/// anything else is read.
+///
+/// # Errors
+/// If there is such a resource.
+pub fn knows_the_way(state: &State, facts: &Facts) -> Result<(), Error> {
+    let lost = |(_, instance): &(&Address, &Instance)| {
+        instance.account != facts.account_id && !state.accounts.contains_key(&instance.account)
+    };
+    match instances(state).find(lost) {
+        None => Ok(()),
+        Some((address, instance)) => Err(Error::refused(
+            "S3S-G2",
+            format!("{address} is in account {}, and the caller is in account {}", instance.account, facts.account_id),
+            "choose the credentials of that account; nothing was read or changed",
+        )),
+    }
+}
+
+/// Gets into every account that the stack's files name. Only a plan needs to.
+///
+/// # Errors
+/// Whatever keeps the caller out of one of them.
+pub async fn sign_in(clients: &Clients, project: &Project, local: bool) -> Result<Accounts, Error> {
     let mut accounts = Accounts::default();
     let declared = project.settings.accounts.iter().map(|(name, way)| async move {
         let id = local.then(|| local_id(name, way));
@@ -43,22 +59,24 @@ pub async fn sign_in(
         accounts.named.insert(name.clone(), account);
         accounts.ways.insert(account_id, way);
     }
-    for (address, instance) in instances(state) {
-        let id = &instance.account;
-        if *id == facts.account_id || accounts.ways.contains_key(id) {
-            continue;
-        }
-        let Some(way) = state.accounts.get(id) else {
-            return Err(Error::refused(
-                "S3S-G2",
-                format!("{address} is in account {id}, and the caller is in account {}", facts.account_id),
-                "choose the credentials of that account; nothing was read or changed",
-            ));
-        };
-        let caller = enter(clients, id, way, local.then_some(id.as_str())).await?;
-        accounts.ways.insert(caller.account_id, way.clone());
-    }
     Ok(accounts)
+}
+
+/// Gets into every other account that a state has resources in: their blocks may be gone.
+///
+/// # Errors
+/// Whatever keeps the caller out of one of them.
+pub async fn remembered(clients: &Clients, state: &State, local: bool) -> Result<BTreeMap<String, SignIn>, Error> {
+    let mut ways = BTreeMap::new();
+    for (_, instance) in instances(state) {
+        let id = &instance.account;
+        let Some(way) = state.accounts.get(id).filter(|_| !ways.contains_key(id)) else { continue };
+        if clients.caller_in(id).is_none() {
+            enter(clients, id, way, local.then_some(id.as_str())).await?;
+        }
+        ways.insert(id.clone(), way.clone());
+    }
+    Ok(ways)
 }
 
 async fn enter(clients: &Clients, name: &str, way: &SignIn, local: Option<&str>) -> Result<Caller, Error> {
@@ -83,10 +101,22 @@ pub fn local_id(name: &str, way: &SignIn) -> String {
 }
 
 impl Accounts {
+    /// What can be said of them before anybody got into one.
+    pub fn foreseen(project: &Project, local: bool) -> Self {
+        let account = |(name, way): (&String, &SignIn)| {
+            let foreseen = project::foreseen(way);
+            let account_id = if local { local_id(name, way) } else { foreseen.account_id.clone() };
+            (name.clone(), Account { account_id, ..foreseen })
+        };
+        Self { named: project.settings.accounts.iter().map(account).collect(), ways: BTreeMap::new() }
+    }
+
     /// Writes into a state what the next run must know even if the files no longer say it.
-    pub fn remember(&self, state: &mut State, facts: &Facts) {
+    pub fn remember(&self, remembered: BTreeMap<String, SignIn>, state: &mut State, facts: &Facts) {
         state.region = Some(facts.region.clone());
-        state.accounts.clone_from(&self.ways);
+        state.accounts = remembered;
+        // What the files say now wins.
+        state.accounts.extend(self.ways.clone());
     }
 }
 
