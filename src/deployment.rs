@@ -8,21 +8,21 @@ use std::time::Duration;
 use s3stack_engine::address::Address;
 use s3stack_engine::apply::recover::{self, Circumstances, Recovered};
 use s3stack_engine::apply::{Apply, Event, Options, Request, Summary};
-use s3stack_engine::diagnostic::{Diagnostic, Diagnostics};
+use s3stack_engine::diagnostic::Diagnostics;
 use s3stack_engine::graph::{self, Graph, Looked};
 use s3stack_engine::plan::decide::{first_questions, remade};
 use s3stack_engine::plan::questions::Question;
 use s3stack_engine::plan::reread::{follow_up, unsettled};
 use s3stack_engine::plan::{self, Observation, Plan, replacements};
 use s3stack_engine::resource::{Account, Facts, Identity};
-use s3stack_engine::state::{Run, State, StateError};
+use s3stack_engine::state::{Run, State};
 use s3stack_engine::value::{Map, Value};
 use tokio::sync::{OnceCell, watch};
 
 use crate::aws::{Clients, Observer, Policy};
 use crate::backend::clock::SystemClock;
 use crate::backend::lease::{Claim, Keeper};
-use crate::backend::{Condition, Document, Store, StoreError};
+use crate::backend::{Condition, Store};
 use crate::cloud::{Cloud, provider};
 use crate::driver::{Persistence, drive, seconds_since_1970};
 use crate::error::Error;
@@ -35,8 +35,10 @@ use crate::seal::Sealer;
 
 mod accounts;
 mod remotes;
+mod stored;
 
 use accounts::Accounts;
+pub use stored::run_note;
 
 /// Before any was got into.
 static NO_ACCOUNTS: BTreeMap<String, Account> = BTreeMap::new();
@@ -196,7 +198,7 @@ impl Deployment {
             environment: project.environment.clone(),
         };
         let store = remotes::store(&project, &facts.region, &clients, reach).await?;
-        let (state, condition) = read_state(&project, store.as_ref(), local, reading).await?;
+        let (state, condition) = stored::read_state(&project, store.as_ref(), local, reading).await?;
         accounts::knows_the_way(&state, &facts)?;
         if !project.problems.0.is_empty() && condition == Condition::Absent {
             return Err(Error::refused(
@@ -226,7 +228,8 @@ impl Deployment {
 
     /// Reads the state anew: after the lease was taken, what was read before may be old.
     pub async fn refresh_state(&mut self) -> Result<(), Error> {
-        let (mut state, condition) = read_state(&self.project, self.store.as_ref(), self.local, self.reading).await?;
+        let (mut state, condition) =
+            stored::read_state(&self.project, self.store.as_ref(), self.local, self.reading).await?;
         if condition == Condition::Absent {
             // Still a stack without state: the mark that was chosen for it stays.
             state.lineage.clone_from(&self.state.lineage);
@@ -543,59 +546,6 @@ async fn clients(project: &Project, reach: &Reach) -> Result<Clients, Error> {
 /// The state of a stack, if it is on this machine: for who asks nothing of AWS.
 pub async fn state_at_hand(project: &Project, local: bool) -> Result<Option<State>, Error> {
     let Some(store) = remotes::at_hand(project, local) else { return Ok(None) };
-    let (state, _) = read_state(project, &store, local, Reading::Strict).await?;
+    let (state, _) = stored::read_state(project, &store, local, Reading::Strict).await?;
     Ok(Some(state))
-}
-
-async fn read_state(
-    project: &Project,
-    store: &dyn Store,
-    local: bool,
-    reading: Reading,
-) -> Result<(State, Condition), Error> {
-    let id = project.settings.id.clone().filter(|_| !local);
-    let lineage = || id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
-    let empty = || State::new(lineage(), project.settings.name.clone(), project.environment.clone());
-    let stored = match store.read(Document::State).await {
-        Err(StoreError::Vanished { .. }) if reading == Reading::Repair => None,
-        stored => stored?,
-    };
-    let Some(stored) = stored else { return Ok((empty(), Condition::Absent)) };
-    let state = match State::from_json(&stored.bytes) {
-        // One of a newer version is whole, only not for us.
-        Err(error) if reading == Reading::Repair && !matches!(error, StateError::Newer { .. }) => {
-            return Ok((empty(), Condition::Unchanged(stored.version)));
-        }
-        state => state.map_err(|source| Error::State { place: store.place(), source })?,
-    };
-    let refuse = |message: String, help: &str| Err(Error::refused("S3S-G2", message, help));
-    if state.stack != project.settings.name || state.environment != project.environment {
-        return refuse(
-            format!(
-                "the state at {} is that of stack {} ({}), not of {} ({})",
-                store.place(),
-                state.stack,
-                state.environment,
-                project.settings.name,
-                project.environment
-            ),
-            "give each stack a state of its own: change `key` under [backend.s3], or the stack's name back",
-        );
-    }
-    if id.is_some_and(|id| id != state.lineage) {
-        return refuse(
-            format!("the state at {} belongs to another stack of the same name ({})", store.place(), state.lineage),
-            "give one of the two stacks another name; `id` under [stack] says which state is this one's",
-        );
-    }
-    Ok((state, Condition::Unchanged(stored.version)))
-}
-
-/// A warning when a run is live or was cut short, for plans, which take no lock.
-pub fn run_note(state: &State) -> Option<Diagnostic> {
-    let run = state.run.as_ref()?;
-    Some(
-        Diagnostic::warning("S3S-S5", format!("{} by {} is under way, or was cut short", run.command, run.who))
-            .note("This plan shows what is there now; the next apply looks at what that run left."),
-    )
 }

@@ -9,6 +9,7 @@ pub mod actions;
 pub mod call;
 pub mod clients;
 pub mod credentials;
+mod endpoint;
 pub mod fault;
 pub mod http;
 pub mod limiter;

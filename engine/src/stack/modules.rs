@@ -2,11 +2,11 @@
 
 use indexmap::IndexMap;
 
+use super::fields;
 use super::model::{Entry, ModuleBlock, MovedModule, MovedPart, Node, NodeKind, Stack, Table};
-use super::names::{is_name, not_a_name};
+use super::names::is_name;
 use super::reserved::written_texts;
 use super::sections::Section;
-use super::{MAX_DIAGNOSTICS, fields};
 use crate::address::{ModulePath, Target};
 use crate::diagnostic::{Diagnostic, Span, did_you_mean};
 use crate::schema::Property;
@@ -31,16 +31,7 @@ pub(super) fn folder_of(source: &str, from: &str) -> Option<String> {
 impl Section<'_> {
     /// Reads everything under `[module]`.
     pub(super) fn modules(&mut self, entry: Entry, stack: &mut Stack) {
-        let Some((table, _)) = self.table("module", entry) else { return };
-        for (name, entry) in table {
-            if self.diagnostics.0.len() > MAX_DIAGNOSTICS {
-                return;
-            }
-            if !is_name(&name) {
-                self.diagnostics.push(not_a_name("a module", &name, &entry.key_span));
-                continue;
-            }
-            let Some((table, span)) = self.table(&format!("module.{name}"), entry) else { continue };
+        for (name, table, span) in self.named("module", "a module", is_name, entry) {
             let block = self.module(name, span, table);
             stack.modules.insert(block.name.clone(), block);
         }

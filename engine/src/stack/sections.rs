@@ -121,6 +121,29 @@ impl Section<'_> {
         }
     }
 
+    /// The tables of a section, by name; says so of those that are none, or have no name.
+    pub(super) fn named(
+        &mut self,
+        section: &str,
+        what: &str,
+        is_name: fn(&str) -> bool,
+        entry: Entry,
+    ) -> Vec<(String, Table, Span)> {
+        let mut named = Vec::new();
+        for (name, entry) in self.table(section, entry).map(|(table, _)| table).unwrap_or_default() {
+            // Nobody reads that many.
+            if self.diagnostics.0.len() > MAX_DIAGNOSTICS {
+                break;
+            }
+            if !is_name(&name) {
+                self.diagnostics.push(not_a_name(what, &name, &entry.key_span));
+            } else if let Some((table, span)) = self.table(&format!("{section}.{name}"), entry) {
+                named.push((name, table, span));
+            }
+        }
+        named
+    }
+
     /// Checks a table's literals against what the section takes.
     pub(super) fn check(&mut self, name: &str, span: &Span, table: &Table, fields: &IndexMap<String, Property>) {
         let (headers, is_type) = (self.headers, self.is_type);
@@ -346,13 +369,7 @@ impl Section<'_> {
     }
 
     fn remotes(&mut self, entry: Entry, stack: &mut Stack) {
-        let Some((table, _)) = self.table("remote", entry) else { return };
-        for (name, entry) in table {
-            if !is_name(&name) {
-                self.diagnostics.push(not_a_name("a remote", &name, &entry.key_span));
-                continue;
-            }
-            let Some((body, span)) = self.table(&format!("remote.{name}"), entry) else { continue };
+        for (name, body, span) in self.named("remote", "a remote", is_name, entry) {
             self.check(&format!("[remote.{name}]"), &span, &body, &fields::remote());
             let by_key = ["key", "bucket", "region", "profile"].iter().any(|key| body.contains_key(*key));
             let wrong = match (body.contains_key("path"), by_key, body.contains_key("key")) {
@@ -372,13 +389,7 @@ impl Section<'_> {
     }
 
     fn accounts(&mut self, entry: Entry, stack: &mut Stack) {
-        let Some((table, _)) = self.table("account", entry) else { return };
-        for (name, entry) in table {
-            if !is_name(&name) {
-                self.diagnostics.push(not_a_name("an account", &name, &entry.key_span));
-                continue;
-            }
-            let Some((body, span)) = self.table(&format!("account.{name}"), entry) else { continue };
+        for (name, body, span) in self.named("account", "an account", is_name, entry) {
             self.check(&format!("[account.{name}]"), &span, &body, &fields::account());
             let clash = ["external_id", "session_name"]
                 .into_iter()
@@ -402,13 +413,7 @@ impl Section<'_> {
     }
 
     fn environments(&mut self, entry: Entry, stack: &mut Stack) {
-        let Some((table, _)) = self.table("env", entry) else { return };
-        for (name, entry) in table {
-            if !is_environment_name(&name) {
-                self.diagnostics.push(not_a_name("an environment", &name, &entry.key_span));
-                continue;
-            }
-            let Some((mut table, span)) = self.table(&format!("env.{name}"), entry) else { continue };
+        for (name, mut table, span) in self.named("env", "an environment", is_environment_name, entry) {
             let known = fields::environment();
             self.check(&format!("[env.{name}]"), &span, &table, &known);
             self.written_out(&table, &["confirm"]);
