@@ -171,7 +171,7 @@ fn a_program_gets_events() {
     assert_eq!((code, talk.as_str()), (Some(1), ""));
     insta::assert_snapshot!(events, @r#"
     {"v":1,"type":"value","expression":"{ token = var.token }","value":{"token":{"$s3stack":"secret"}}}
-    {"v":1,"type":"diagnostic","code":"S3S-R2","severity":"error","message":"there is no variable `nope`","file":"stdin","line":2,"column":1,"address":null,"path":null,"labels":[],"notes":[],"help":"declare it: nope = … under [var]"}
+    {"v":1,"type":"diagnostic","code":"S3S-R2","severity":"error","message":"there is no variable `nope`","file":"stdin","line":2,"column":1,"end_line":2,"end_column":9,"address":null,"path":null,"labels":[],"notes":[],"help":"declare it: nope = … under [var]"}
     "#);
 }
 

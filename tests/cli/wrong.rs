@@ -198,3 +198,43 @@ async fn what_is_given_and_not_declared_is_told() {
     stack.refused(&["plan", "--var-file", "nowhere.toml"]).await.says(&["nowhere.toml"]);
     stack.refused(&["plan", "--env", "prd"]).await.says(&["prd", "did you mean", "--env prod"]);
 }
+
+/// What `validate --json` prints, which needs no AWS.
+fn events(text: &str) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("stack.toml"), text).unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_s3stack"));
+    let output = command.args(["validate", "--json"]).current_dir(folder.path()).output().unwrap();
+    assert!(output.stderr.is_empty());
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn what_validate_finds_is_told_to_programs_whole() {
+    let (code, found) = events(&format!(
+        "{HEAD}[s3.bucket.ä]\n[s3.bucket.a]\nname = \"one\"\nversionning = true\n[s3.bucket.b]\nname = \"one\"\n"
+    ));
+    insta::assert_snapshot!(found, @r#"
+    {"v":1,"type":"diagnostic","code":"S3S-P1","severity":"error","message":"invalid unquoted key","file":"stack.toml","line":4,"column":12,"end_line":4,"end_column":13,"address":null,"path":null,"labels":[],"notes":[],"help":"put quotes round the key; without them it may have letters, digits, `_` and `-`"}
+    {"v":1,"type":"diagnostic.end","errors":1,"warnings":0}
+    {"v":1,"type":"validate.end","valid":false,"stack":null,"resources":null,"errors":1,"warnings":0}
+    "#);
+    assert_eq!(code, Some(1));
+    let (code, found) = events(&format!("{HEAD}[s3.bucket.a]\nname = \"one\"\n[s3.bucket.b]\nname = \"one\"\n"));
+    insta::assert_snapshot!(found, @r#"
+    {"v":1,"type":"diagnostic","code":"S3S-N1","severity":"error","message":"two s3.bucket have one name, one","file":"stack.toml","line":7,"column":8,"end_line":7,"end_column":13,"address":"s3.bucket.b","path":"name","labels":[{"at":{"file":"stack.toml","line":5,"column":8,"end_line":5,"end_column":13},"text":"s3.bucket.a has it too"}],"notes":["In us-east-1 AWS would accept both, and each block would overwrite the other's settings."],"help":"give one of them another name"}
+    {"v":1,"type":"diagnostic.end","errors":1,"warnings":0}
+    {"v":1,"type":"validate.end","valid":false,"stack":"wrong","resources":null,"errors":1,"warnings":0}
+    "#);
+    assert_eq!(code, Some(1));
+    let (code, found) = events(&format!("{HEAD}[var]\nunused = 1\n[s3.bucket.a]\n"));
+    insta::assert_snapshot!(found, @r#"{"v":1,"type":"validate.end","valid":true,"stack":"wrong","resources":1,"errors":0,"warnings":0}"#);
+    assert_eq!(code, Some(0));
+    let (code, found) = events("[stack");
+    insta::assert_snapshot!(found, @r#"
+    {"v":1,"type":"diagnostic","code":"S3S-P1","severity":"error","message":"unclosed table","file":"stack.toml","line":1,"column":7,"end_line":1,"end_column":7,"address":null,"path":null,"labels":[{"at":{"file":"stack.toml","line":1,"column":1,"end_line":1,"end_column":7},"text":""}],"notes":[],"help":"end the header with `]`"}
+    {"v":1,"type":"diagnostic.end","errors":1,"warnings":0}
+    {"v":1,"type":"validate.end","valid":false,"stack":null,"resources":null,"errors":1,"warnings":0}
+    "#);
+    assert_eq!(code, Some(1));
+}
