@@ -36,11 +36,20 @@ impl fmt::Debug for Span {
 impl Span {
     /// Line and column of the start, both from 1; columns count characters.
     pub fn line_column(&self) -> (usize, usize) {
-        let mut start = self.start.min(self.file.text.len());
-        while !self.file.text.is_char_boundary(start) {
-            start -= 1;
+        self.line_column_at(self.start)
+    }
+
+    /// Line and column of what comes right after the end.
+    pub fn end_line_column(&self) -> (usize, usize) {
+        self.line_column_at(self.end.max(self.start))
+    }
+
+    fn line_column_at(&self, at: usize) -> (usize, usize) {
+        let mut at = at.min(self.file.text.len());
+        while !self.file.text.is_char_boundary(at) {
+            at -= 1;
         }
-        let before = self.file.text.get(..start).unwrap_or_default();
+        let before = self.file.text.get(..at).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         (line, column)
@@ -279,6 +288,7 @@ mod tests {
         let file = Arc::new(SourceFile { name: "stack.toml".into(), text: "a = 1\nä = \"x\"\n".into() });
         let span = Span { file, start: 11, end: 14 };
         assert_eq!(span.to_string(), "stack.toml:2:5");
+        assert_eq!(span.end_line_column(), (2, 8));
     }
 
     #[test]

@@ -16,12 +16,18 @@ pub struct Arguments {
 
 /// Runs the command.
 pub fn run(global: &Global, arguments: Arguments, ui: &mut Ui) -> Result<u8, Error> {
-    let project = open_project(global, &arguments.stack.path, ui)?;
-    let (graph, diagnostics) = project.rehearse();
-    if diagnostics.has_errors() {
-        return Err(Error::Diagnostics(diagnostics));
-    }
-    ui.diagnostics(&diagnostics);
-    ui.valid(&project, graph.nodes.len());
-    Ok(0)
+    let project = match open_project(global, &arguments.stack.path, ui) {
+        Ok(project) => project,
+        Err(error) => {
+            let found = error.into_diagnostics();
+            ui.diagnostics(&found);
+            ui.validated(None, &found);
+            return Ok(1);
+        }
+    };
+    let (graph, mut found) = project.rehearse();
+    ui.diagnostics(&found);
+    found.extend(project.warnings);
+    ui.validated(Some((&project.settings.name, graph.nodes.len())), &found);
+    Ok(u8::from(found.has_errors()))
 }

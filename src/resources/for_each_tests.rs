@@ -156,7 +156,7 @@ fn each_instance_comes_from_the_one_with_its_key() {
 
 #[test]
 fn what_is_no_for_each_is_told_with_the_next_step() {
-    assert_snapshot!(said("[iam.group.a]\nfor_each = 3\n"), @r#"error[S3S-R10]: `for_each` takes a map, and this is a number at stack.toml:5:12 in iam.group.a for_each; give it a map, or a list of texts; `{ for one in list : one.name => one }` makes a map of a list"#);
+    assert_snapshot!(said("[iam.group.a]\nfor_each = 3\n"), @"error[S3S-R10]: `for_each` takes a map or a list of texts, and this is a number at stack.toml:5:12 in iam.group.a for_each; give it a map, or a list of texts; `{ for one in list : one.name => one }` makes a map of a list");
     assert_snapshot!(said("[iam.group.a]\nfor_each = [1, 2]\n"), @r#"error[S3S-R10]: `for_each` takes a list of texts, and in this one is a number at stack.toml:5:12 in iam.group.a for_each; give it a map, or a list of texts; `{ for one in list : one.name => one }` makes a map of a list"#);
     assert_snapshot!(said("[iam.group.a]\nfor_each = ['x', 'y', 'x']\n"), @r#"error[S3S-R10]: `for_each` has "x" twice, and each is the name of one resource at stack.toml:5:12 in iam.group.a for_each; take one of them out, or write `distinct(…)` round the list"#);
     assert_snapshot!(said("[iam.group.a]\nfor_each = ['']\n"), @r#"error[S3S-R10]: `for_each` has an empty key at stack.toml:5:12 in iam.group.a for_each; a key is part of the resource's address and name"#);
@@ -171,7 +171,7 @@ fn what_is_no_for_each_is_told_with_the_next_step() {
 fn instances_that_are_not_there_are_told_with_the_next_step() {
     let with = |text: &str| said(&format!("[iam.group.a]\nfor_each = ['east', 'west']\n{text}"));
     assert_snapshot!(with("[output]\nx = '${iam.group.a[\"wst\"].arn}'\n"), @r#"error[S3S-R1]: there is no iam.group.a["wst"] at stack.toml:7:8; did you mean `iam.group.a["west"]`?"#);
-    assert_snapshot!(with("[output]\nx = '${iam.group.a.arn}'\n"), @r#"error[S3S-R1]: there is no iam.group.a["arn"] at stack.toml:7:8; it has several: write `iam.group.a["east"].arn` for one of them, or `iam.group.a[*].arn`"#);
+    assert_snapshot!(with("[output]\nx = '${iam.group.a.arn}'\n"), @r#"error[S3S-R1]: iam.group.a makes several resources, and here one is meant at stack.toml:7:8; write `iam.group.a["east"].arn` for one of them, or `iam.group.a[*].arn` for all"#);
     assert_snapshot!(with("[output]\nx = '${iam.group.a[\"east\"].arm}'\n"), @r#"error[S3S-R4]: iam.group.a has no property or attribute `arm` at stack.toml:7:8; did you mean `arn`?"#);
     assert_snapshot!(with("[output]\nx = '${iam.group.a[0].arn}'\n"), @r#"error[S3S-E06]: there is no `0` at stack.toml:7:19; there is `east`, `west`"#);
     assert_snapshot!(with("[iam.group.b]\nname = '${each.key}'\n"), @r#"error[S3S-R5]: `each` stands for one of several, and this block has no `for_each` at stack.toml:7:11 in iam.group.b name; add `for_each = …` with a map or a list, or take `each` out"#);
@@ -184,13 +184,13 @@ fn instances_that_are_not_there_are_told_with_the_next_step() {
 #[test]
 fn one_mistake_of_many_instances_is_told_once() {
     assert_snapshot!(said("[s3.bucket.a]\nfor_each = ['x', 'y', 'z']\nname = 'A_${each.key}'\nlifecycle.old.expiration = { days = '${\"no\"}' }\n"), @r#"
-    error[S3S-W2]: expected a whole number, found a string at stack.toml:7:37 in s3.bucket.a["x"] lifecycle.old.expiration.days; write a number, without quotes
+    error[S3S-W2]: expected a whole number, found a string at stack.toml:7:37 in s3.bucket.a["x"] lifecycle.old.expiration.days; the expression gives a text: make it a number where it comes from
     error[S3S-W8]: "A_x" does not match ^[a-z0-9][a-z0-9.-]*[a-z0-9]$ at stack.toml:6:8 in s3.bucket.a["x"] name; `name`: The name: 3 to 63 lower-case letters, digits, hyphens and dots
     error[S3S-W8]: "A_y" does not match ^[a-z0-9][a-z0-9.-]*[a-z0-9]$ at stack.toml:6:8 in s3.bucket.a["y"] name; `name`: The name: 3 to 63 lower-case letters, digits, hyphens and dots
     error[S3S-W8]: "A_z" does not match ^[a-z0-9][a-z0-9.-]*[a-z0-9]$ at stack.toml:6:8 in s3.bucket.a["z"] name; `name`: The name: 3 to 63 lower-case letters, digits, hyphens and dots
     "#);
     assert_snapshot!(said("[iam.group.a]\nfor_each = ['x', 'y', 'z']\nname = 'all'\n"), @r#"
-    error[S3S-N1]: all of iam.group.a have one name, all at stack.toml:6:8 in iam.group.a["y"] name; put ${each.key} into it
-    error[S3S-N1]: all of iam.group.a have one name, all at stack.toml:6:8 in iam.group.a["z"] name; put ${each.key} into it
+    error[S3S-N1]: all of iam.group.a have one name, "all" at stack.toml:6:8 in iam.group.a["y"] name; put ${each.key} into it
+    error[S3S-N1]: all of iam.group.a have one name, "all" at stack.toml:6:8 in iam.group.a["z"] name; put ${each.key} into it
     "#);
 }

@@ -197,7 +197,6 @@ fn outputs_of_other_stacks_are_values_and_missing_ones_are_told() {
     error[S3S-P8]: [remote.a] does not say which stack it is at stack.toml:4:1; write `path = "../core"`, the folder of the stack, or `key = "core"`, where its state is
     error[S3S-P8]: [remote.b] says in two ways which stack it is at stack.toml:5:1; write `path = "../core"`, the folder of the stack, or `key = "core"`, where its state is
     error[S3S-P8]: [remote.c] does not say where in the bucket the state is at stack.toml:8:1; write `path = "../core"`, the folder of the stack, or `key = "core"`, where its state is
-    error[S3S-P8]: [remote.d] does not say which stack it is at stack.toml:10:1; write `path = "../core"`, the folder of the stack, or `key = "core"`, where its state is
     error[S3S-W1]: there is no property `paht` here at stack.toml:11:1 paht; did you mean `path`?
     error[S3S-R14]: there is no remote `cor` at stack.toml:13:8; add [remote.cor] with the `path` of the other stack
     error[S3S-R14]: `remote` needs the name of a remote at stack.toml:14:8; write `remote.NAME.OUTPUT`

@@ -358,7 +358,6 @@ fn wrong_modules_are_told() {
     let store = [("store/module.toml", STORE)];
     // Inputs that are missing, unknown, of another type, written as elsewhere.
     assert_snapshot!(said("[module.m]\nsource = './store'\nvar.sufix = 'x'\nvar.reader = 's3.bucket.b'\nsuffix = 'x'\n[s3.bucket.b]\n", &store), @"
-    error[S3S-W11]: module.m gets no value for its variable `suffix` at stack.toml:4:1; write `var.suffix = …` there; its type is string
     error[S3S-W12]: module.m has no variable `sufix` at stack.toml:6:5; did you mean `var.suffix`?
     error[S3S-W13]: `reader` of module.m does not fit: expected the address of iam.role, found s3.bucket.b at stack.toml:7:14; its type is ref(iam.role)
     error[S3S-W1]: `suffix` is no key of [module.m] at stack.toml:8:1; if it is a variable of the module write `var.suffix = …`

@@ -131,7 +131,7 @@ fn wrong_places_are_told() {
     "#);
     assert_snapshot!(said(&format!("{OTHER}[s3.bucket.a]\naccount = 'othr'\n[s3.bucket.b]\nregion = 'moon'\n[s3.bucket.c]\nregion = 3\n[s3.bucket.d]\naccount = '${{s3.bucket.a.name}}'\n")), @"
     error[S3S-W2]: expected a string, found a number at stack.toml:11:10 in s3.bucket.c region; put quotes round it
-    error[S3S-R5]: `s3` cannot be named in `account` at stack.toml:13:14 in s3.bucket.d account; use `var`, `env`, `stack` or `aws`
+    error[S3S-R5]: a resource cannot be named in `account` at stack.toml:13:14 in s3.bucket.d account; use `var`, `env`, `stack` or `aws`
     ");
     assert_snapshot!(said(&format!("{OTHER}[s3.bucket.a]\naccount = '${{\"oth\"}}'\n[s3.bucket.b]\nregion = '${{\"mo\"}}on'\n[s3.bucket.c]\nregion = '${{[1]}}'\n[s3.bucket.d]\nregion = '${{null}}'\n")), @r#"
     error[S3S-R13]: there is no account `oth` at stack.toml:7:11 in s3.bucket.a account; add [account.oth] to stack.toml, with the profile or role that leads there

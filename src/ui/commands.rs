@@ -5,6 +5,7 @@ use std::time::Duration;
 use s3stack_engine::address::Address;
 use s3stack_engine::apply::recover::Recovered;
 use s3stack_engine::apply::{Event, Summary};
+use s3stack_engine::diagnostic::Diagnostics;
 use s3stack_engine::plan::Plan;
 use s3stack_engine::stack::Stack;
 use s3stack_engine::state::{Instance, State};
@@ -23,7 +24,6 @@ use crate::aws::Observer;
 use crate::cli::{Cli, Command};
 use crate::deployment::{Deployment, Planned};
 use crate::explain::Page;
-use crate::project::Project;
 
 impl Settings {
     /// What a command line says about the interface.
@@ -82,12 +82,18 @@ impl Ui {
         (self.verbosity() == Verbosity::Verbose).then(|| Observer::new(move |event| ui.call(event)))
     }
 
-    /// That a stack's files are in order.
-    pub fn valid(&self, project: &Project, resources: usize) {
-        let name = &project.settings.name;
-        match self.format() {
-            Format::Events => self.event(&json::valid(name, resources)),
-            _ => self.note(&format!("{name} is valid: {}", count(resources, "resource", "resources"))),
+    /// Whether a stack's files are in order, after all that was found was told. `stack` is its name and the number of its
+    /// resources; absent where so much is wrong that nobody can say them.
+    pub fn validated(&self, stack: Option<(&str, usize)>, found: &Diagnostics) {
+        match (self.format(), stack) {
+            (Format::Events, stack) => {
+                let resources = stack.map(|(_, resources)| resources).filter(|_| !found.has_errors());
+                self.event(&json::validated(stack.map(|(name, _)| name), resources, found));
+            }
+            (_, Some((name, resources))) if !found.has_errors() => {
+                self.note(&format!("{name} is valid: {}", count(resources, "resource", "resources")));
+            }
+            _ => {}
         }
     }
 

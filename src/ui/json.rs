@@ -29,7 +29,7 @@ pub const TYPES: [&str; 27] = [
     "message",
     "diagnostic",
     "diagnostic.end",
-    "valid",
+    "validate.end",
     "call",
     "call.waits",
     "plan.begin",
@@ -96,10 +96,11 @@ fn values(map: &Map) -> Json {
     map.iter().map(|(name, value)| (name.clone(), self::value(value))).collect()
 }
 
-/// A place: file, and the line and column of its start, from 1.
+/// A place: file, the line and column of its start, and those of what comes right after it, from 1.
 fn place(span: &Span) -> Json {
     let (line, column) = span.line_column();
-    json!({"file": span.file.name, "line": line, "column": column})
+    let (end_line, end_column) = span.end_line_column();
+    json!({"file": span.file.name, "line": line, "column": column, "end_line": end_line, "end_column": end_column})
 }
 
 /// A failed call, with everything AWS said.
@@ -121,7 +122,7 @@ pub fn diagnostic(diagnostic: &Diagnostic) -> Json {
         "code": diagnostic.code,
         "severity": diagnostic.severity,
         "message": diagnostic.message,
-        "file": null, "line": null, "column": null,
+        "file": null, "line": null, "column": null, "end_line": null, "end_column": null,
         "address": diagnostic.address,
         "path": diagnostic.path.as_ref().map(ToString::to_string),
         "labels": diagnostic.labels.iter().map(|label| {
@@ -147,9 +148,15 @@ pub fn diagnostics(diagnostics: &Diagnostics) -> Vec<Json> {
     events
 }
 
-/// The files of a stack are in order.
-pub fn valid(stack: &str, resources: usize) -> Json {
-    event("valid", json!({"stack": stack, "resources": resources}))
+/// Whether the files of a stack are in order. The stack's name and the number of its resources are absent where nobody can
+/// say them.
+pub fn validated(stack: Option<&str>, resources: Option<usize>, found: &Diagnostics) -> Json {
+    let (errors, warnings) = totals(found);
+    let valid = errors == 0;
+    event(
+        "validate.end",
+        json!({"valid": valid, "stack": stack, "resources": resources, "errors": errors, "warnings": warnings}),
+    )
 }
 
 /// What an expression comes to.

@@ -171,7 +171,7 @@ fn a_program_gets_events() {
     assert_eq!((code, talk.as_str()), (Some(1), ""));
     insta::assert_snapshot!(events, @r#"
     {"v":1,"type":"value","expression":"{ token = var.token }","value":{"token":{"$s3stack":"secret"}}}
-    {"v":1,"type":"diagnostic","code":"S3S-R2","severity":"error","message":"there is no variable `nope`","file":"stdin","line":2,"column":1,"address":null,"path":null,"labels":[],"notes":[],"help":"declare it: nope = … under [var]"}
+    {"v":1,"type":"diagnostic","code":"S3S-R2","severity":"error","message":"there is no variable `nope`","file":"stdin","line":2,"column":1,"end_line":2,"end_column":9,"address":null,"path":null,"labels":[],"notes":[],"help":"declare it: nope = … under [var]"}
     "#);
 }
 
@@ -183,14 +183,16 @@ async fn at_a_terminal_names_are_completed_and_secrets_stay_out_of_the_history()
     command.arg("console").current_dir(folder.path()).env("S3STACK_CACHE_DIR", cache.path()).env("NO_COLOR", "1");
     let mut terminal = Terminal::run(command);
     terminal.until_it_shows("asked> ").await;
-    terminal.types("var.ow\t\r");
-    terminal.until_it_shows("\"me\"").await;
-    terminal.types("module.core.\t\r");
-    terminal.until_it_shows("\"CORE\"").await;
-    terminal.types("[1,\r2]\r");
-    terminal.until_it_shows("[1, 2]").await;
-    terminal.types("var.token\r");
-    terminal.until_it_shows("(sensitive)").await;
+    for (typed, answer) in [
+        ("var.ow\t\r", "\"me\""),
+        ("module.core.\t\r", "\"CORE\""),
+        ("[1,\r2]\r", "[1, 2]"),
+        ("var.token\r", "(sensitive)"),
+    ] {
+        terminal.types(typed);
+        // The next line is read once it is asked for: until then the terminal itself would take Ctrl-D.
+        terminal.until(|shown| shown.rsplit_once(answer).is_some_and(|(_, then)| then.contains("asked> "))).await;
+    }
     terminal.types("\u{4}");
     let (code, shown) = terminal.ends().await;
     assert_eq!(code, Some(0), "{shown}");

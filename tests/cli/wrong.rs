@@ -1,5 +1,10 @@
 //! Stack files that are wrong, each in one way. Every one is refused with its place and a next step, by `validate` and by
 //! `plan`, before AWS is changed.
+//!
+//! Those in `wrong/` are there to be read: `wrong/page.snap` shows each with what is said of it, as a user sees it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use crate::support::stack::Stack;
 
@@ -197,4 +202,112 @@ async fn what_is_given_and_not_declared_is_told() {
     stack.refused(&["plan", "--var", "nmae=y"]).await.says(&["nmae", "did you mean", "name"]);
     stack.refused(&["plan", "--var-file", "nowhere.toml"]).await.says(&["nowhere.toml"]);
     stack.refused(&["plan", "--env", "prd"]).await.says(&["prd", "did you mean", "--env prod"]);
+}
+
+/// What `validate --json` prints, which needs no AWS.
+fn events(text: &str) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("stack.toml"), text).unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_s3stack"));
+    let output = command.args(["validate", "--json"]).current_dir(folder.path()).output().unwrap();
+    assert!(output.stderr.is_empty());
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn what_validate_finds_is_told_to_programs_whole() {
+    let (code, found) = events(&format!(
+        "{HEAD}[s3.bucket.ä]\n[s3.bucket.a]\nname = \"one\"\nversionning = true\n[s3.bucket.b]\nname = \"one\"\n"
+    ));
+    insta::assert_snapshot!(found, @r#"
+    {"v":1,"type":"diagnostic","code":"S3S-P1","severity":"error","message":"invalid unquoted key","file":"stack.toml","line":4,"column":12,"end_line":4,"end_column":13,"address":null,"path":null,"labels":[],"notes":[],"help":"put quotes round the key; without them it may have letters, digits, `_` and `-`"}
+    {"v":1,"type":"diagnostic.end","errors":1,"warnings":0}
+    {"v":1,"type":"validate.end","valid":false,"stack":null,"resources":null,"errors":1,"warnings":0}
+    "#);
+    assert_eq!(code, Some(1));
+    let (code, found) = events(&format!("{HEAD}[s3.bucket.a]\nname = \"one\"\n[s3.bucket.b]\nname = \"one\"\n"));
+    insta::assert_snapshot!(found, @r#"
+    {"v":1,"type":"diagnostic","code":"S3S-N1","severity":"error","message":"two s3.bucket have one name, \"one\"","file":"stack.toml","line":7,"column":8,"end_line":7,"end_column":13,"address":"s3.bucket.b","path":"name","labels":[{"at":{"file":"stack.toml","line":5,"column":8,"end_line":5,"end_column":13},"text":"s3.bucket.a has it too"}],"notes":["In us-east-1 AWS would accept both, and each block would overwrite the other's settings."],"help":"give one of them another name"}
+    {"v":1,"type":"diagnostic.end","errors":1,"warnings":0}
+    {"v":1,"type":"validate.end","valid":false,"stack":"wrong","resources":null,"errors":1,"warnings":0}
+    "#);
+    assert_eq!(code, Some(1));
+    let (code, found) = events(&format!("{HEAD}[var]\nunused = 1\n[s3.bucket.a]\n"));
+    insta::assert_snapshot!(found, @r#"{"v":1,"type":"validate.end","valid":true,"stack":"wrong","resources":1,"errors":0,"warnings":0}"#);
+    assert_eq!(code, Some(0));
+    let (code, found) = events("[stack");
+    insta::assert_snapshot!(found, @r#"
+    {"v":1,"type":"diagnostic","code":"S3S-P1","severity":"error","message":"unclosed table","file":"stack.toml","line":1,"column":7,"end_line":1,"end_column":7,"address":null,"path":null,"labels":[{"at":{"file":"stack.toml","line":1,"column":1,"end_line":1,"end_column":7},"text":""}],"notes":[],"help":"end the header with `]`"}
+    {"v":1,"type":"diagnostic.end","errors":1,"warnings":0}
+    {"v":1,"type":"validate.end","valid":false,"stack":null,"resources":null,"errors":1,"warnings":0}
+    "#);
+    assert_eq!(code, Some(1));
+}
+
+/// The files in a folder and below, with their paths from there, in order.
+fn files(folder: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::new()];
+    while let Some(inner) = folders.pop() {
+        for entry in fs::read_dir(folder.join(&inner)).unwrap() {
+            let entry = entry.unwrap();
+            let path = inner.join(entry.file_name());
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(path);
+            } else {
+                found.push((path.display().to_string(), fs::read_to_string(entry.path()).unwrap()));
+            }
+        }
+    }
+    // That of the stack comes first.
+    found.sort_by_key(|(path, _)| (path.contains('/'), path.clone()));
+    found
+}
+
+/// A file says in its first line what else is given than `validate`.
+fn given(text: &str) -> Vec<&str> {
+    let first = text.lines().next().unwrap_or_default();
+    first.strip_prefix("# $ s3stack ").unwrap_or("validate").split(' ').collect()
+}
+
+#[test]
+fn what_is_said_of_wrong_files_can_be_read_on_one_page() {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/wrong");
+    let mut names: Vec<String> = fs::read_dir(&cases)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with(|c: char| c.is_ascii_digit()))
+        .collect();
+    names.sort();
+    let (mut page, mut failures) = (String::new(), Vec::new());
+    for name in names {
+        let path = cases.join(&name);
+        let files = match path.is_dir() {
+            true => files(&path),
+            false => vec![("stack.toml".to_owned(), fs::read_to_string(&path).unwrap())],
+        };
+        let folder = tempfile::tempdir().unwrap();
+        page.push_str(&format!("======== {}\n", name.trim_end_matches(".toml").replace('_', " ")));
+        for (path, text) in &files {
+            let full = folder.path().join(path);
+            fs::create_dir_all(full.parent().unwrap()).unwrap();
+            fs::write(&full, text).unwrap();
+            let name = if files.len() > 1 { format!("-------- {path}\n") } else { String::new() };
+            page.push_str(&format!("{name}{text}"));
+        }
+        let arguments = given(&files[0].1);
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_s3stack"));
+        let output = command.args(&arguments).current_dir(folder.path()).env("NO_COLOR", "1").output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        page.push_str(&format!("-------- s3stack {}\n{said}\n", arguments.join(" ")));
+        let steps = said.matches("= help:").count();
+        let told = said.matches("error[S3S-").count() + said.matches("warning[S3S-").count();
+        if told == 0 || steps < told || !output.stdout.is_empty() {
+            failures.push(name);
+        }
+    }
+    assert!(failures.is_empty(), "nothing is said of these, or no next step: {failures:?}");
+    insta::with_settings!({ snapshot_path => "wrong", prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!("page", page);
+    });
 }

@@ -52,9 +52,14 @@ impl Terminal {
     }
 
     pub async fn until_it_shows(&self, words: &str) {
+        self.until(|shown| shown.contains(words)).await;
+    }
+
+    /// Waits until what was shown is such.
+    pub async fn until(&self, is_such: impl Fn(&str) -> bool) {
         let deadline = tokio::time::Instant::now() + PATIENCE;
-        while !self.shown().contains(words) {
-            assert!(tokio::time::Instant::now() < deadline, "never shows {words:?}: {}", self.shown());
+        while !is_such(&self.shown()) {
+            assert!(tokio::time::Instant::now() < deadline, "it never comes: {}", self.shown());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

@@ -350,7 +350,7 @@ pub fn keys(value: &Value) -> Result<Vec<String>, Wrong> {
             return wrong("which keys `for_each` has must be known before anything is planned".into(), KNOWN);
         }
         Value::Secret(_) => return wrong("`for_each` is a secret, and its keys are shown in addresses".into(), KNOWN),
-        other => return wrong(format!("`for_each` takes a map, and this is {}", other.kind()), MAP),
+        other => return wrong(format!("`for_each` takes a map or a list of texts, and this is {}", other.kind()), MAP),
     };
     if keys.iter().any(String::is_empty) {
         return wrong("`for_each` has an empty key".into(), "a key is part of the resource's address and name");

@@ -93,9 +93,11 @@ pub fn unique(nodes: &BTreeMap<Address, Node>, registry: &dyn Registry, diagnost
         let of_one_block = first.block() == address.block();
         let (message, help) = match property {
             Some(_) if of_one_block => {
-                (format!("all of {} have one name, {text}", address.block()), "put ${each.key} into it")
+                (format!("all of {} have one name, \"{text}\"", address.block()), "put ${each.key} into it")
             }
-            Some(_) => (format!("two {} have one name, {text}", address.type_name), "give one of them another name"),
+            Some(_) => {
+                (format!("two {} have one name, \"{text}\"", address.type_name), "give one of them another name")
+            }
             None => (format!("two {} are one thing in AWS, {text}", address.type_name), "take one of them out"),
         };
         let mut diagnostic = Diagnostic::error("S3S-N1", message)

@@ -315,7 +315,12 @@ impl BlockScope<'_, '_> {
         let help = match keys.first() {
             Some(first) if is_member => {
                 let one = instance(block, first);
-                format!("it has several: write `{one}.{key}` for one of them, or `{block}[*].{key}`")
+                let help = format!("write `{one}.{key}` for one of them, or `{block}[*].{key}` for all");
+                return self.missing(
+                    span,
+                    format!("{block} makes several resources, and here one is meant"),
+                    Some(help),
+                );
             }
             _ => no_key(&block.to_string(), key, keys),
         };

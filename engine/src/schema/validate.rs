@@ -44,6 +44,7 @@ impl Problem {
             Some(UNQUOTE_BOOL) => "make a bool of it: ${tobool(…)}",
             Some(UNQUOTE_NUMBER) => "make a number of it: ${tonumber(…)}",
             Some(BRACKET) => "make a list of it: ${[…]}",
+            Some(NUMBER) => "the expression gives a text: make it a number where it comes from",
             _ => return self,
         };
         self.help(help)
@@ -58,6 +59,7 @@ impl Problem {
 const QUOTE: &str = "put quotes round it";
 const UNQUOTE_BOOL: &str = "take the quotes away";
 const UNQUOTE_NUMBER: &str = "take the quotes away: it is a number";
+const NUMBER: &str = "write a number, without quotes";
 const BRACKET: &str = "put brackets round it: […]";
 
 /// Everything wrong with a block's properties. Unknown values are taken to fit; they are checked again once known.
@@ -77,6 +79,8 @@ fn object(fields: &IndexMap<String, Property>, value: &Value, path: &Path, probl
         problems.push(Problem::new("S3S-W2", path, format!("expected a table, found {}", found(value))));
         return;
     };
+    // What is spelled wrong is not missing too.
+    let mut meant = Vec::new();
     for (key, value) in map {
         let at = path.key(key);
         match fields.get(key) {
@@ -89,13 +93,19 @@ fn object(fields: &IndexMap<String, Property>, value: &Value, path: &Path, probl
                 check(&property.shape, value, &at, problems);
                 // Where nothing better can be said, what the property is for helps to choose another value.
                 for problem in problems.iter_mut().skip(before).filter(|problem| problem.help.is_none()) {
-                    problem.help = property.purpose().map(|doc| format!("`{key}`: {doc}"));
+                    let table = table(&property.shape).filter(|_| problem.code == "S3S-W2" && problem.path == at);
+                    problem.help = match (table, property.purpose()) {
+                        (Some(table), Some(doc)) => Some(format!("write `{key} = {table}`: {doc}")),
+                        (Some(table), None) => Some(format!("write `{key} = {table}`")),
+                        (None, doc) => doc.map(|doc| format!("`{key}`: {doc}")),
+                    };
                 }
             }
             Some(_) => {}
             None => {
                 let known = fields.iter().filter(|(_, property)| !property.derived).map(|(name, _)| name.as_str());
                 let near = did_you_mean(key, known.clone());
+                meant.extend(near);
                 let help = match near {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("it takes {}", known.collect::<Vec<_>>().join(", ")),
@@ -107,7 +117,7 @@ fn object(fields: &IndexMap<String, Property>, value: &Value, path: &Path, probl
         }
     }
     for (name, property) in fields {
-        if property.required && map.get(name).is_none_or(Value::is_null) {
+        if property.required && map.get(name).is_none_or(Value::is_null) && !meant.contains(&name.as_str()) {
             let what = property.purpose().unwrap_or_else(|| property.shape.describe());
             problems.push(
                 Problem::new("S3S-W3", path, format!("`{name}` is missing")).help(format!("add `{name} = …`: {what}")),
@@ -192,11 +202,8 @@ pub fn check(shape: &Shape, value: &Value, path: &Path, problems: &mut Vec<Probl
         },
         (Shape::Reference(rules), Value::Reference(address)) => {
             if !rules.types.is_empty() && !rules.types.iter().any(|name| name == address.type_name.as_str()) {
-                problems.push(Problem::new(
-                    "S3S-W6",
-                    path,
-                    format!("expected {}, found {address}, which is {}", shape.describe(), address.type_name),
-                ));
+                let message = format!("expected {}, found {address}, which is {}", shape.describe(), address.type_name);
+                problems.push(Problem::new("S3S-W6", path, message).help(reference_help(rules)));
             }
         }
         (Shape::Reference(rules), Value::String(text)) => match &rules.literal {
@@ -229,9 +236,25 @@ fn quotes(shape: &Shape, value: &Value) -> Option<&'static str> {
         (Shape::Bool, Value::String(_) | Value::Integer(_)) => Some("write true or false, without quotes"),
         (Shape::Number { .. }, Value::String(text)) if text.parse::<f64>().is_ok() => Some(UNQUOTE_NUMBER),
         (Shape::List(_) | Shape::Set(_), Value::String(_) | Value::Map(_)) => Some(BRACKET),
-        (Shape::Number { .. }, Value::String(_)) => Some("write a number, without quotes"),
+        (Shape::Number { .. }, Value::String(_)) => Some(NUMBER),
         (Shape::String(_), Value::List(_) | Value::Map(_)) => Some("write one text, in quotes"),
         (Shape::Choice(shapes), value) => shapes.iter().find_map(|shape| quotes(shape, value)),
+        _ => None,
+    }
+}
+
+/// How a table of this shape is written; none where it is no table.
+fn table(shape: &Shape) -> Option<String> {
+    match shape {
+        Shape::Map { .. } => Some("{ KEY = … }".into()),
+        Shape::Object(fields) => {
+            let mut names: Vec<&String> =
+                fields.iter().filter(|(_, one)| one.required && !one.derived).map(|(name, _)| name).collect();
+            names.extend(fields.keys().next().filter(|_| names.is_empty()));
+            let pairs: Vec<String> = names.iter().map(|name| format!("{name} = …")).collect();
+            Some(format!("{{ {} }}", pairs.join(", ")))
+        }
+        Shape::Choice(shapes) => shapes.iter().find_map(table),
         _ => None,
     }
 }
@@ -310,7 +333,9 @@ fn reference_help(rules: &ReferenceRules) -> String {
     match &rules.literal {
         None => format!("write the bare address of a block, \"{example}\", without ${{}}"),
         Some(pattern) => {
-            format!("write the bare address of a block, \"{example}\", or a text that matches {pattern}")
+            let other =
+                if pattern.starts_with("^arn") { "an ARN".into() } else { format!("a text that matches {pattern}") };
+            format!("write the bare address of a block, \"{example}\", or {other}")
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::load::Types;
-use super::model::{Block, Entry, NodeKind, Stack};
+use super::model::{Block, Entry, Node, NodeKind, Stack, Table};
 use super::names::{is_name, not_a_name};
 use super::sections::SECTIONS;
 use super::{MAX_DIAGNOSTICS, reserved};
@@ -112,6 +112,9 @@ pub(super) fn unknown_section(name: &str, entry: &Entry, types: &dyn Types) -> D
             .help(format!("it is called [{ours}] here"));
     }
     let names = types.names();
+    if let Some((message, help)) = foreign_header(name, table, &names) {
+        return Diagnostic::error("S3S-P6", message).at(entry.key_span.clone()).help(help);
+    }
     let nearest_type = table.keys().find_map(|kind| near_type(&format!("{name}.{kind}"), &names));
     let services: BTreeSet<&str> = names.iter().filter_map(|name| name.split('.').next()).collect();
     // `[bucket.logs]`: the service was left out.
@@ -123,9 +126,50 @@ pub(super) fn unknown_section(name: &str, entry: &Entry, types: &dyn Types) -> D
         (_, _, Some(near)) => format!("did you mean [{near}]?"),
         _ => format!("there are {}, and resource types such as s3.bucket", SECTIONS.join(", ")),
     };
+    // `[dynamodb.table.music]` is a block of a type that there may well be in AWS.
+    if let Some((kind, _)) = table.iter().find(|(_, one)| has_tables(one)).filter(|_| help.starts_with("there are")) {
+        return Diagnostic::error("S3S-P6", format!("there is no resource type {name}.{kind}"))
+            .at(entry.key_span.clone())
+            .help("`s3stack explain types` tells which there are");
+    }
     Diagnostic::error("S3S-P6", format!("there is no section and no service `{name}`"))
         .at(entry.key_span.clone())
         .help(help)
+}
+
+fn has_tables(entry: &Entry) -> bool {
+    let tables = |table: &Table| table.values().any(|one| matches!(one.node.kind, NodeKind::Table(_)));
+    matches!(&entry.node.kind, NodeKind::Table(table) if tables(table))
+}
+
+/// What is wrong with a header that is written as in another tool, or that is no header at all.
+fn foreign_header(name: &str, table: &Table, types: &[&str]) -> Option<(String, String)> {
+    if name.contains("${") {
+        let help = "write the name out; where one block is to make several, give it a `for_each`";
+        return Some((format!("a header is no text with expressions, and `{name}` is one"), help.into()));
+    }
+    if name.contains('.') {
+        let help = format!("write [{name}], without the quotes");
+        return Some((format!("there is no section `{name}`: in quotes a dot is part of the name"), help));
+    }
+    let ours = |theirs: &str| {
+        let rest = theirs.strip_prefix("aws_")?;
+        types.iter().find(|ours| ours.replace('.', "_") == rest)
+    };
+    let (theirs, blocks) = match name {
+        "resource" => match table.first() {
+            Some((theirs, Entry { node: Node { kind: NodeKind::Table(blocks), .. }, .. })) => (theirs.as_str(), blocks),
+            _ => return None,
+        },
+        name if name.starts_with("aws_") => (name, table),
+        _ => return None,
+    };
+    let block = blocks.keys().next().map_or("NAME", String::as_str);
+    let help = match ours(theirs) {
+        Some(ours) => format!("write [{ours}.{block}]"),
+        None => "write [service.type.name], such as [s3.bucket.data]".into(),
+    };
+    Some((format!("blocks are not called [{name}.…] here"), help))
 }
 
 fn near_type<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {

@@ -41,7 +41,7 @@ impl Section<'_> {
         let known = fields::module();
         // What is wrong with it is told where instances are made of it.
         let for_each = table.shift_remove("for_each").map(|entry| entry.node);
-        self.bare_inputs(&name, &mut table, &known);
+        let bare = self.bare_inputs(&name, &mut table, &known);
         self.check(&format!("[module.{name}]"), &span, &table, &known);
         self.written_out(&table, &["source"]);
         let source =
@@ -55,10 +55,13 @@ impl Section<'_> {
             Some(entry) => self.targets(&entry.node, "the address of a block or a module of this file"),
             None => Vec::new(),
         };
-        let inputs = match table.shift_remove("var").map(|entry| entry.node.kind) {
+        let mut inputs = match table.shift_remove("var").map(|entry| entry.node.kind) {
             Some(NodeKind::Table(table)) => table,
             _ => Table::new(),
         };
+        for (key, entry) in bare {
+            inputs.entry(key).or_insert(entry);
+        }
         let mut take = |key: &str| table.shift_remove(key).map(|entry| entry.node);
         let (when, account, region) = (take("when"), take("account"), take("region"));
         ModuleBlock {
@@ -76,14 +79,16 @@ impl Section<'_> {
         }
     }
 
-    /// Takes out the inputs that are written as in other tools, without `var.`.
-    fn bare_inputs(&mut self, name: &str, table: &mut Table, known: &IndexMap<String, Property>) {
+    /// Takes out the inputs that are written as in other tools, without `var.`, and answers them: that they are missing
+    /// too need not be told.
+    fn bare_inputs(&mut self, name: &str, table: &mut Table, known: &IndexMap<String, Property>) -> Table {
         let is_input = |key: &str| {
             !known.contains_key(key) && is_name(key) && did_you_mean(key, known.keys().map(String::as_str)).is_none()
         };
         let bare: Vec<String> = table.keys().filter(|key| is_input(key)).cloned().collect();
+        let mut taken = Table::new();
         for key in bare {
-            let Some(entry) = table.shift_remove(&key) else { continue };
+            let Some(mut entry) = table.shift_remove(&key) else { continue };
             let help = match key.as_str() {
                 "count" => "write `for_each` with a list of names, or `when` for one or none".to_owned(),
                 "providers" | "provider" => "`account` and `region` say where a resource is".to_owned(),
@@ -91,8 +96,11 @@ impl Section<'_> {
                 key => format!("if it is a variable of the module write `var.{key} = …`"),
             };
             let message = format!("`{key}` is no key of [module.{name}]");
-            self.diagnostics.push(Diagnostic::error("S3S-W1", message).at(entry.key_span).help(help));
+            self.diagnostics.push(Diagnostic::error("S3S-W1", message).at(entry.key_span.clone()).help(help));
+            entry.node.kind = NodeKind::Broken;
+            taken.insert(key, entry);
         }
+        taken
     }
 
     /// The texts of a text or a list of them, which must be written out.

@@ -26,6 +26,8 @@ pub(super) fn not_a_name(what: &str, text: &str, span: &Span) -> Diagnostic {
         .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '_' })
         .collect();
     match is_name(&near) {
+        _ if text.contains("${") => diagnostic
+            .help("write it out: no expression can be in it; where one block is to make several, give it a `for_each`"),
         true => diagnostic.help(format!("write `{near}`")),
         false => diagnostic.help("give it another name"),
     }

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::model::{Node, Table, key_place, nearest};
-use super::sections::SETTINGS;
+use super::sections::{SECTIONS, SETTINGS};
 use super::{MAX_DIAGNOSTICS, reserved, sketch};
 use crate::address::{Address, Path, Step};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
@@ -53,10 +53,27 @@ impl Site<'_> {
         }
         let diagnostic = Diagnostic { severity: problem.severity, ..Diagnostic::error(problem.code, problem.message) };
         let diagnostic = self.about(diagnostic.at(place), &problem.path);
-        match problem.help {
+        match self.habit(problem.code, &problem.path).or(problem.help) {
             Some(help) => diagnostic.help(help),
             None => diagnostic,
         }
+    }
+
+    /// What a key that other tools have, or that stands in the wrong place, is called here.
+    fn habit(&self, code: &str, path: &Path) -> Option<String> {
+        let (Step::Key(key), true) = (path.0.last()?, matches!(code, "S3S-W1" | "S3S-W2")) else { return None };
+        let is_block = self.address.is_some_and(|address| !address.lookup);
+        Some(match key.as_str() {
+            "count" if is_block => "write `for_each` with a list of names, or `when` for one or none".into(),
+            "provider" if is_block => "`region` and `account` say where a resource is".into(),
+            "prevent_destroy" if is_block => {
+                format!("write `protect = true` under the header of {} itself", self.name)
+            }
+            key if code == "S3S-W1" && !is_block && path.0.len() == 1 && SECTIONS.contains(&key) => {
+                format!("[{key}] is a section of its own, beside {}", self.name)
+            }
+            _ => return None,
+        })
     }
 
     fn about(&self, diagnostic: Diagnostic, path: &Path) -> Diagnostic {

@@ -149,7 +149,7 @@ impl<'a> Names<'a> {
             ),
             ("env", _) => None,
             (root, Some(section)) if ROOTS.contains(&root) || self.services.contains(root) => Some(
-                Diagnostic::error("S3S-R5", format!("`{root}` cannot be named in {section}"))
+                Diagnostic::error("S3S-R5", format!("{} cannot be named in {section}", called(root)))
                     .note("these are read before anything else is known")
                     .help("use `var` or `env`"),
             ),
@@ -392,9 +392,14 @@ pub fn check_output(template: &Template, types: &dyn Types, stack: &Stack) -> Di
     found
 }
 
+/// What a traversal from a root names: an address begins with a service, which says nothing to anybody.
+fn called(root: &str) -> String {
+    if ROOTS.contains(&root) { format!("`{root}`") } else { "a resource".into() }
+}
+
 /// Says that something cannot be named where it is decided which resources there are.
 fn undecided(root: &str, key: &str) -> Diagnostic {
-    Diagnostic::error("S3S-R5", format!("`{root}` cannot be named in `{key}`"))
+    Diagnostic::error("S3S-R5", format!("{} cannot be named in `{key}`", called(root)))
         .note("It says which resources there are, and is read before any of them.")
         .help("use `var`, `env`, `stack` or `aws`")
 }

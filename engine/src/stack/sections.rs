@@ -373,6 +373,8 @@ impl Section<'_> {
             self.check(&format!("[remote.{name}]"), &span, &body, &fields::remote());
             let by_key = ["key", "bucket", "region", "profile"].iter().any(|key| body.contains_key(*key));
             let wrong = match (body.contains_key("path"), by_key, body.contains_key("key")) {
+                // A key that there is not may have been meant to.
+                (false, false, _) if body.keys().any(|key| !fields::remote().contains_key(key)) => None,
                 (false, false, _) => Some("does not say which stack it is"),
                 (true, true, _) => Some("says in two ways which stack it is"),
                 (false, true, false) => Some("does not say where in the bucket the state is"),

@@ -184,7 +184,8 @@ fn unused(stack: &Stack, names: &Names<'_>, diagnostics: &mut Diagnostics) {
 fn inputs(module: &mut ModuleBlock, types: &dyn Types, diagnostics: &mut Diagnostics) {
     let Some(content) = &module.content else { return };
     let is_type = |name: &str| types.schema(name).is_some();
-    for (name, entry) in &mut module.inputs {
+    // What is broken was told.
+    for (name, entry) in module.inputs.iter_mut().filter(|(_, entry)| !matches!(entry.node.kind, NodeKind::Broken)) {
         let Some(variable) = content.variables.get(name) else {
             let message = format!("module.{} has no variable `{name}`", module.name);
             let diagnostic = Diagnostic::error("S3S-W12", message).at(entry.key_span.clone());

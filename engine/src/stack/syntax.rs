@@ -125,6 +125,7 @@ impl<'a> Errors<'a> {
         all.dedup_by(|later, first| {
             (later.message == first.message || later.message == "key with no value") && same_line(later, first)
         });
+        syntax_error::tell_once(&mut all);
         diagnostics.0.extend(all);
         if more > 0 {
             let end = file.text.len();

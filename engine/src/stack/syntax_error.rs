@@ -38,7 +38,7 @@ fn words(error: &ParseError, found: &str, next: Option<char>, line: &str) -> (St
         );
     }
     match description {
-        "string values must be quoted" if found.is_empty() => said("a value is missing", "write it after `=`"),
+        "string values must be quoted" if found.is_empty() => said(NO_VALUE, "write it after `=`"),
         // `[1 2]` is one word to the parser.
         "string values must be quoted" if found.contains(' ') => {
             said(description, "put quotes round the text, or `,` between two values")
@@ -67,18 +67,80 @@ fn words(error: &ParseError, found: &str, next: Option<char>, line: &str) -> (St
         "invalid unquoted key" if found.starts_with(':') => {
             said("`:` does not stand between a key and its value", "write `key = value`")
         }
+        "key with no value" if line.trim_start().starts_with("- ") => said(YAML_ITEM, "write [\"a\", \"b\"]"),
         "key with no value" if line.trim_end().ends_with('{') => said(
-            "a block has a header and no braces",
+            HCL_BLOCK,
             "write [service.type.name], such as [s3.bucket.data], and its keys below, each `key = value`",
         ),
-        "invalid key-value pair" => {
-            said("this is neither `key = value` nor a [header] nor a # comment", "write one of these, or take it out")
-        }
+        "invalid key-value pair" => said(NONSENSE, "write one of these, or take it out"),
         "carriage return must be followed by newline" => {
             said("a carriage return stands alone", "end lines as Unix or as Windows does")
         }
         _ => said(description, &help(error)),
     }
+}
+
+const NO_VALUE: &str = "a value is missing";
+const NONSENSE: &str = "this is neither `key = value` nor a [header] nor a # comment";
+const HCL_BLOCK: &str = "a block has a header and no braces";
+const YAML_ITEM: &str = "a list stands in brackets";
+
+/// Leaves out what follows from another error: `all` is in the order of the file.
+pub(super) fn tell_once(all: &mut Vec<Diagnostic>) {
+    // A quote inside of `"${…}"` ends the text, and what comes then is nothing but strange.
+    for diagnostic in all.iter_mut() {
+        if let Some(quoted) = diagnostic.span.as_ref().and_then(cut_short) {
+            *diagnostic = Diagnostic::error("S3S-P1", "this text ends at the quote inside of its `${…}`")
+                .at(quoted)
+                .help("put the whole value into single quotes: '${upper(\"x\")}'");
+        }
+    }
+    all.dedup();
+    // What stands in a list that is not closed is no mistake of its own. The parser notices at the end of the file.
+    let unclosed = |one: &Diagnostic| match (one.message.as_str(), one.labels.first()) {
+        ("unclosed array" | "unclosed inline table", Some(label)) => Some(label.span.clone()),
+        _ => None,
+    };
+    if let Some(begins) = all.iter().filter_map(unclosed).min_by_key(|begins| begins.start) {
+        let is_it = |one: &Diagnostic| unclosed(one).is_some_and(|other| other == begins);
+        all.retain(|one| is_it(one) || one.span.as_ref().is_none_or(|span| span.start < begins.start));
+        for one in all.iter_mut().filter(|one| is_it(one)) {
+            let what = if one.message == "unclosed array" { "list" } else { "table" };
+            one.message = format!("this {what} is not closed");
+            one.span = one.labels.pop().map(|label| label.span);
+        }
+    }
+    let said = |message: &str| all.iter().any(|one| one.message == message);
+    let (hcl, yaml) = (said(HCL_BLOCK), said(YAML_ITEM));
+    all.retain(|one| {
+        let text = one.span.as_ref().map(|span| line(&span.file.text, span.start).trim()).unwrap_or_default();
+        !(hcl && one.message == NONSENSE && text == "}" || yaml && one.message == NO_VALUE && text.ends_with('='))
+    });
+}
+
+/// The text in double quotes before this place, if it ends inside of a `${…}`: in its line, because such texts have one.
+fn cut_short(span: &Span) -> Option<Span> {
+    let text = line(&span.file.text, span.start);
+    let begin = span.file.text.get(..span.start)?.rfind('\n').map_or(0, |at| at + 1);
+    let (mut opened, mut bare, mut escaped) = (None, true, false);
+    for (at, c) in text.char_indices() {
+        match (opened, c) {
+            (Some(_), '\\') => escaped = !escaped,
+            (Some(start), '"') if !escaped => {
+                let inside = text.get(start..at).unwrap_or_default();
+                if inside.rfind("${").is_some_and(|hole| !inside.get(hole..).unwrap_or_default().contains('}')) {
+                    return Some(Span { file: span.file.clone(), start: begin + start, end: begin + at + 1 });
+                }
+                opened = None;
+            }
+            (Some(_), _) => escaped = false,
+            (None, '\'') => bare = !bare,
+            (None, '#') if bare => return None,
+            (None, '"') if bare => opened = Some(at),
+            (None, _) => {}
+        }
+    }
+    None
 }
 
 /// What to write instead of a word without quotes.

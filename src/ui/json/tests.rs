@@ -72,8 +72,8 @@ fn a_diagnostic_has_its_place_in_fields() {
         .help("do this");
     let all = Diagnostics(vec![one.clone(), one, Diagnostic::warning("S3S-W1", "hm")]);
     insta::assert_snapshot!(lines(&diagnostics(&all)), @r#"
-    {"v":1,"type":"diagnostic","code":"S3S-W1","severity":"warning","message":"hm","file":null,"line":null,"column":null,"address":null,"path":null,"labels":[],"notes":[],"help":null}
-    {"v":1,"type":"diagnostic","code":"S3S-T1","severity":"error","message":"wrong","file":"stack.toml","line":2,"column":5,"address":"s3.bucket.data","path":"b","labels":[{"at":{"file":"stack.toml","line":2,"column":5},"text":"here"}],"notes":["because"],"help":"do this"}
+    {"v":1,"type":"diagnostic","code":"S3S-W1","severity":"warning","message":"hm","file":null,"line":null,"column":null,"end_line":null,"end_column":null,"address":null,"path":null,"labels":[],"notes":[],"help":null}
+    {"v":1,"type":"diagnostic","code":"S3S-T1","severity":"error","message":"wrong","file":"stack.toml","line":2,"column":5,"end_line":2,"end_column":6,"address":"s3.bucket.data","path":"b","labels":[{"at":{"file":"stack.toml","line":2,"column":5,"end_line":2,"end_column":6},"text":"here"}],"notes":["because"],"help":"do this"}
     {"v":1,"type":"diagnostic.end","errors":1,"warnings":1}
     "#);
 }

@@ -286,8 +286,7 @@ pub(super) fn instead(name: &str) -> String {
     if let Some(near) = did_you_mean(name, all().map(Function::name)) {
         return format!("did you mean `{near}`?");
     }
-    let names: Vec<&str> = all().map(Function::name).collect();
-    format!("there are {}", names.join(", "))
+    "`s3stack explain functions` tells which there are".into()
 }
 
 /// `no argument`, `2 arguments`.

@@ -205,6 +205,12 @@ fn fit_at(value: Value, shape: &VariableType, path: &Path) -> Result<Value, Misf
             (VariableType::String, Value::Integer(_) | Value::Float(_) | Value::Bool(_)) => {
                 Some("put quotes round it".into())
             }
+            (VariableType::Number, Value::String(text)) if text.parse::<f64>().is_err() => {
+                Some("write a number".into())
+            }
+            (VariableType::Bool, Value::String(text)) if !matches!(text.as_str(), "true" | "false") => {
+                Some("write true or false".into())
+            }
             (VariableType::Number | VariableType::Bool, Value::String(_)) => Some("write it without quotes".into()),
             _ => None,
         },
