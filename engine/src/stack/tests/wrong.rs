@@ -304,7 +304,7 @@ fn definitions_are_told_with_place_and_next_step() {
     // A list of which one item does not fit.
     assert_snapshot!(said("[var.x]\ntype = \"list(object({a = number}))\"\ndefault = [{ a = 1 }, { a = true }]\n"), @r#"error[S3S-W13]: the default of `x` does not fit its type: expected a number, found a bool at stack.toml:4:11; its type is list(object({a = number}))"#);
     // A default of another type.
-    assert_snapshot!(said("[var.x]\ntype = \"number\"\ndefault = \"three\"\n"), @r#"error[S3S-W13]: the default of `x` does not fit its type: expected a number, found a string at stack.toml:4:11; write it without quotes"#);
+    assert_snapshot!(said("[var.x]\ntype = \"number\"\ndefault = \"three\"\n"), @r#"error[S3S-W13]: the default of `x` does not fit its type: expected a number, found a string at stack.toml:4:11; write a number"#);
     // A variable under another one's header.
     assert_snapshot!(said("[var]\na = 1\n[var.x]\ndefault = 2\nproject = \"y\"\n"), @r#"error[S3S-P9]: `project` is no part of a definition, and stands after [var.x] at stack.toml:6:1; if it is a variable of its own, move it under [var], above line 4"#);
 }
