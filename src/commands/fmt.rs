@@ -77,7 +77,7 @@ fn standard_input(check: bool, ui: &mut Ui) -> Result<u8, Error> {
     Ok(0)
 }
 
-/// The files of a stack or module among these, in the order of their names.
+/// The files of stacks and modules among these and below them, in the order of their names.
 fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     let mut found = Vec::new();
     for path in paths {
@@ -87,23 +87,34 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
             continue;
         }
         let mut own = Vec::new();
-        for entry in fs::read_dir(path).map_err(io)? {
-            let entry = entry.map_err(io)?.path();
-            if entry.file_name().is_some_and(|name| is_ours(&name.to_string_lossy())) {
-                own.push(entry);
-            }
-        }
+        below(path, &mut own)?;
         if own.is_empty() {
             return Err(Error::refused(
                 "S3S-L2",
                 format!("there is no stack and no module in {}", shown(path)),
-                "name a folder with a stack.toml or module.toml, or a file",
+                "name a folder with a stack.toml or module.toml in or below it, or a file",
             ));
         }
         own.sort();
         found.extend(own);
     }
     Ok(found)
+}
+
+/// The files of stacks and modules in a folder and below. What begins with a dot is left out, and links are not followed.
+fn below(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Error> {
+    let io = |source| Error::Io { doing: "reading", path: shown(folder), source };
+    for entry in fs::read_dir(folder).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        let (name, kind) = (entry.file_name(), entry.file_type().map_err(io)?);
+        match name.to_string_lossy() {
+            name if name.starts_with('.') => {}
+            _ if kind.is_dir() => below(&entry.path(), found)?,
+            name if kind.is_file() && is_ours(&name) => found.push(entry.path()),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn is_ours(name: &str) -> bool {
