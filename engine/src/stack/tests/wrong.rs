@@ -64,6 +64,13 @@ fn habits_of_other_languages_are_told_with_the_next_step() {
     "#);
     // YAML.
     assert_snapshot!(said("[s3.bucket.a]\nversioning: true\n"), @r#"error[S3S-P1]: `:` does not stand between a key and its value at stack.toml:3:11; write `key = value`"#);
+    // One mistake each, however often the parser stumbles.
+    assert_snapshot!(said("[s3.bucket.a]\nname = \"${upper(\"x\")}\"\ntags = { A = \"${join(\"-\", [])}\" }\n"), @r#"
+    error[S3S-P1]: this text ends at the quote inside of its `${…}` at stack.toml:3:8; put the whole value into single quotes: '${upper("x")}'
+    error[S3S-P1]: this text ends at the quote inside of its `${…}` at stack.toml:4:14; put the whole value into single quotes: '${upper("x")}'
+    "#);
+    assert_snapshot!(said("[iam.role.r]\ntrust =\n  - \"a\"\n  - \"b\"\n"), @r#"error[S3S-P1]: a list stands in brackets at stack.toml:4:5; write ["a", "b"]"#);
+    assert_snapshot!(said("[iam.role.r]\ntrust = [\"a\"\npath = \"/\"\n[s3.bucket.a]\nversioning = true\n"), @"error[S3S-P1]: this list is not closed at stack.toml:3:9; end the list with `]`");
     // HCL.
     assert_snapshot!(said("resource \"aws_s3_bucket\" \"a\" {\n}\n"), @"error[S3S-P1]: a block has a header and no braces at stack.toml:2:10; write [service.type.name], such as [s3.bucket.data], and its keys below, each `key = value`");
     // Regular expressions and paths of Windows.
@@ -304,7 +311,7 @@ fn definitions_are_told_with_place_and_next_step() {
     // A list of which one item does not fit.
     assert_snapshot!(said("[var.x]\ntype = \"list(object({a = number}))\"\ndefault = [{ a = 1 }, { a = true }]\n"), @r#"error[S3S-W13]: the default of `x` does not fit its type: expected a number, found a bool at stack.toml:4:11; its type is list(object({a = number}))"#);
     // A default of another type.
-    assert_snapshot!(said("[var.x]\ntype = \"number\"\ndefault = \"three\"\n"), @r#"error[S3S-W13]: the default of `x` does not fit its type: expected a number, found a string at stack.toml:4:11; write it without quotes"#);
+    assert_snapshot!(said("[var.x]\ntype = \"number\"\ndefault = \"three\"\n"), @r#"error[S3S-W13]: the default of `x` does not fit its type: expected a number, found a string at stack.toml:4:11; write a number"#);
     // A variable under another one's header.
     assert_snapshot!(said("[var]\na = 1\n[var.x]\ndefault = 2\nproject = \"y\"\n"), @r#"error[S3S-P9]: `project` is no part of a definition, and stands after [var.x] at stack.toml:6:1; if it is a variable of its own, move it under [var], above line 4"#);
 }
