@@ -110,6 +110,7 @@ pub(super) fn tell_once(all: &mut Vec<Diagnostic>) {
             one.span = one.labels.pop().map(|label| label.span);
         }
     }
+    all.dedup_by(|later, first| later.message == YAML_ITEM && first.message == YAML_ITEM);
     let said = |message: &str| all.iter().any(|one| one.message == message);
     let (hcl, yaml) = (said(HCL_BLOCK), said(YAML_ITEM));
     all.retain(|one| {

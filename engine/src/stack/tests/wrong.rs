@@ -64,6 +64,13 @@ fn habits_of_other_languages_are_told_with_the_next_step() {
     "#);
     // YAML.
     assert_snapshot!(said("[s3.bucket.a]\nversioning: true\n"), @r#"error[S3S-P1]: `:` does not stand between a key and its value at stack.toml:3:11; write `key = value`"#);
+    // One mistake each, however often the parser stumbles.
+    assert_snapshot!(said("[s3.bucket.a]\nname = \"${upper(\"x\")}\"\ntags = { A = \"${join(\"-\", [])}\" }\n"), @r#"
+    error[S3S-P1]: this text ends at the quote inside of its `${…}` at stack.toml:3:8; put the whole value into single quotes: '${upper("x")}'
+    error[S3S-P1]: this text ends at the quote inside of its `${…}` at stack.toml:4:14; put the whole value into single quotes: '${upper("x")}'
+    "#);
+    assert_snapshot!(said("[iam.role.r]\ntrust =\n  - \"a\"\n  - \"b\"\n"), @r#"error[S3S-P1]: a list stands in brackets at stack.toml:4:5; write ["a", "b"]"#);
+    assert_snapshot!(said("[iam.role.r]\ntrust = [\"a\"\npath = \"/\"\n[s3.bucket.a]\nversioning = true\n"), @"error[S3S-P1]: this list is not closed at stack.toml:3:9; end the list with `]`");
     // HCL.
     assert_snapshot!(said("resource \"aws_s3_bucket\" \"a\" {\n}\n"), @"error[S3S-P1]: a block has a header and no braces at stack.toml:2:10; write [service.type.name], such as [s3.bucket.data], and its keys below, each `key = value`");
     // Regular expressions and paths of Windows.
