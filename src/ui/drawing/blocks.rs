@@ -95,12 +95,14 @@ impl Task {
         let removed = without.blocks.iter_mut().filter_map(|block| block.groups.pop()).count();
         (removed > 0).then_some(without)
     }
-}
 
-/// What two ways into groups have in common.
-pub fn common<'a>(one: &'a [usize], other: &[usize]) -> &'a [usize] {
-    let shared = one.iter().zip(other).take_while(|(one, other)| one == other).count();
-    one.get(..shared).unwrap_or_default()
+    /// The same without any group; nothing if no block stands in any.
+    pub fn without_groups(&self) -> Option<Self> {
+        let mut without = self.clone();
+        let emptied = without.blocks.iter_mut().filter(|block| !block.groups.is_empty());
+        let emptied = emptied.map(|block| block.groups.clear()).count();
+        (emptied > 0).then_some(without)
+    }
 }
 
 /// A block of a task.

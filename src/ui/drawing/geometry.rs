@@ -70,7 +70,6 @@ impl Rect {
     }
 
     /// Whether both cover some place; touching is not enough.
-    #[cfg(test)]
     pub fn overlaps(&self, other: &Self) -> bool {
         let slack = 0.01;
         self.x + slack < other.right()
@@ -131,6 +130,10 @@ pub struct Placed {
     pub frames: Vec<(usize, Rect)>,
     /// The arrows.
     pub routes: Vec<Route>,
+    /// Whether modules are without their frames, as the layout failed with them.
+    pub is_unframed: bool,
+    /// The arrows that are missing, by index, as the layout failed altogether.
+    pub unplaced: Vec<usize>,
 }
 
 impl Placed {
@@ -141,6 +144,8 @@ impl Placed {
         self.width = self.width.max(at.x + part.width);
         self.height = self.height.max(at.y + part.height);
         self.nodes.extend(part.nodes.into_iter().map(|(index, rect)| (index, moved(rect))));
+        self.is_unframed |= part.is_unframed;
+        self.unplaced.extend(part.unplaced);
         self.blocks.extend(part.blocks.into_iter().map(moved));
         self.frames.extend(part.frames.into_iter().map(|(index, rect)| (index, moved(rect))));
         self.routes.extend(part.routes.into_iter().map(|route| Route {

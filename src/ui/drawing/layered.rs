@@ -1,18 +1,14 @@
 //! Resources that hang together, in layers: each before what it names.
 
-use super::blocks::{Arranged, Blocks, Lane, Line, Task, TaskBlock, cells};
-use super::geometry::{Flow, PADDING, Placed, Point, Rect, Route, Sizes, between_layers};
-use super::items::{Items, Rule};
+use super::arranged::{NotArranged, Variant, arranged};
+use super::blocks::{Arranged, Blocks, Task, cells};
+use super::geometry::{Flow, GAP, Placed, Point, Rect, Route, Sizes, packed};
 use super::layout::{Component, TooLarge};
 use super::model::Drawing;
-use super::order::ordered;
-use super::settle::settled;
 use super::ways::ways;
 
-/// Between a layer of blocks and what arrows say.
-const LABELLED: f64 = 36.0;
-/// How short arrows must become for frames to be left out, as a part of what they were.
-const LOOSE: f64 = 0.6;
+/// How cheap a layout must become for frames to be left out, as a part of what it was.
+const CHEAPER: f64 = 0.4;
 
 /// Places a component; the groups inside of `home` get frames.
 pub fn layered(
@@ -26,7 +22,11 @@ pub fn layered(
     if let ([only], true) = (blocks.all.as_slice(), blocks.arrows.is_empty()) {
         return Ok(cells(only, sizes));
     }
-    let Attempt { arranged, ways, .. } = best(&blocks.task(drawing, home, sizes, flow))?;
+    let (Attempt { arranged, ways, .. }, is_unframed) = match best(&blocks.task(drawing, home, sizes, flow)) {
+        Ok(best) => best,
+        Err(NotArranged::TooLarge) => return Err(TooLarge),
+        Err(NotArranged::Failed) => return Ok(scattered(&blocks, sizes)),
+    };
 
     let rect = |rect: Rect| if flow == Flow::Right { rect } else { rect.transposed() };
     let point = |point: Point| if flow == Flow::Right { point } else { point.transposed() };
@@ -45,79 +45,64 @@ pub fn layered(
             label: line.label.map(rect),
         })
         .collect();
+    placed.is_unframed = is_unframed;
     Ok(placed.trimmed())
 }
 
-/// The layout with the shortest arrows, and with frames as far as they help. Resources of one purpose, a role with its policy
-/// and bucket, are of several services; where frames of services tear them apart and arrows lead right across the picture,
-/// it is drawn without these frames.
-fn best(task: &Task) -> Result<Attempt, TooLarge> {
-    let framed = shortest(task)?;
-    let Some(without) = task.without_services() else { return Ok(framed) };
-    let loose = shortest(&without)?;
-    Ok(if loose.length < LOOSE * framed.length { loose } else { framed })
+/// What nobody knows to arrange: side by side and without arrows, which the legend tells of.
+pub fn scattered(blocks: &Blocks, sizes: &Sizes) -> Placed {
+    let mut placed = packed(blocks.all.iter().map(|block| cells(block, sizes)).collect(), GAP);
+    placed.unplaced = blocks.arrows.values().flatten().copied().collect();
+    placed
+}
+
+/// The best layout, with frames as far as they help. Resources of one purpose, a role with its policy and bucket, are of
+/// several services; where frames of services tear them apart and arrows lead right across the picture, it is drawn without
+/// these frames. Answers also whether modules lost theirs: groups in groups are what the library fails
+/// at, if at anything.
+fn best(task: &Task) -> Result<(Attempt, bool), NotArranged> {
+    let framed = cheapest(task);
+    let Some(without) = task.without_services() else { return framed.map(|attempt| (attempt, false)) };
+    let attempt = match (framed, cheapest(&without)) {
+        (Ok(framed), Ok(loose)) => Ok(if loose.cost < CHEAPER * framed.cost { loose } else { framed }),
+        (framed, loose) => framed.or(loose),
+    };
+    match (attempt, without.without_groups()) {
+        (Err(_), Some(bare)) => cheapest(&bare).map(|attempt| (attempt, true)),
+        (attempt, _) => attempt.map(|attempt| (attempt, false)),
+    }
 }
 
 /// A task that was done in one of several ways.
 struct Attempt {
     arranged: Arranged,
     ways: Vec<Vec<Point>>,
-    /// Of all arrows.
-    length: f64,
+    /// The length of all arrows times the height of the picture: little of both is good to read.
+    cost: f64,
 }
 
-fn shortest(task: &Task) -> Result<Attempt, TooLarge> {
-    let attempt = |rule| {
-        let arranged = arranged(task, rule)?;
-        let ways = ways(task, &arranged);
-        let pairs = ways.iter().flat_map(|way| way.windows(2));
-        let length = pairs.map(|pair| (pair[0].x - pair[1].x).abs() + (pair[0].y - pair[1].y).abs()).sum();
-        Ok(Attempt { arranged, ways, length })
-    };
-    let (early, late) = (attempt(Rule::Early)?, attempt(Rule::Late)?);
-    Ok(if late.length < early.length { late } else { early })
-}
-
-/// Does a task.
-fn arranged(task: &Task, rule: Rule) -> Result<Arranged, TooLarge> {
-    let items = Items::of(task, rule)?;
-    let settled = settled(&items, &ordered(&items));
-    let depth = task.blocks.iter().map(|block| block.groups.len()).max().unwrap_or_default();
-    let is_labelled = items.labels.iter().any(Option::is_some);
-    // Frames of neighbouring layers are apart, and what arrows say stands in layers of its own.
-    let between = between_layers(task.arrows.len()).max((2.0 * depth as f64 + 1.0) * PADDING);
-    let between = if is_labelled { (between / 2.0).max(LABELLED) } else { between };
-    let mut layers: Vec<(f64, f64)> = Vec::with_capacity(items.layers);
-    let mut widths = vec![0.0_f64; items.layers];
-    items.all.iter().for_each(|item| widths[item.layer] = widths[item.layer].max(item.width));
-    for width in widths {
-        let begin = layers.last().map_or(0.0, |(_, end)| end + between);
-        layers.push((begin, begin + width));
+/// The best of what the library makes of it in several ways, if it makes anything.
+fn cheapest(task: &Task) -> Result<Attempt, NotArranged> {
+    let mut best = Err(NotArranged::Failed);
+    for variant in Variant::of(task) {
+        match (attempt(task, variant), &best) {
+            (Ok(attempt), Ok(Attempt { cost, .. })) if attempt.cost >= *cost => {}
+            (Ok(attempt), _) => best = Ok(attempt),
+            // The others would take as long.
+            (Err(NotArranged::TooLarge), Err(_)) => return Err(NotArranged::TooLarge),
+            (Err(_), _) => {}
+        }
     }
-    let rect = |at: usize| {
-        let (item, (begin, end)) = (&items.all[at], layers[items.all[at].layer]);
-        Rect { x: (begin + end - item.width) / 2.0, y: settled.items[at], width: item.width, height: item.height }
-    };
-    let rects: Vec<Rect> = (0..task.blocks.len()).map(rect).collect();
-    let frames = settled.frames.iter().filter_map(|(group, top, bottom)| {
-        // The frames in it are as much narrower as there are of them within each other.
-        let members = || task.blocks.iter().zip(&rects).filter(|(block, _)| block.groups.contains(group));
-        let outside = |block: &TaskBlock| block.groups.iter().position(|one| one == group);
-        let within = members().map(|(block, _)| block.groups.len() - outside(block).unwrap_or_default()).max()?;
-        let (left, right) = members().fold((f64::INFINITY, f64::NEG_INFINITY), |(left, right), (_, rect)| {
-            (left.min(rect.x), right.max(rect.right()))
-        });
-        let padding = PADDING * within as f64;
-        let (x, width) = (left - padding, right - left + 2.0 * padding);
-        Some((*group, Rect { x, y: *top, width, height: bottom - top }))
-    });
-    let frames = frames.collect();
-    let lines = items.chains.iter().zip(&items.labels).map(|(chain, label)| {
-        let between = chain.get(1..chain.len().saturating_sub(1)).unwrap_or_default();
-        let lane = |at: &usize| Lane { layer: items.all[*at].layer, at: rect(*at).middle().y };
-        Line { lanes: between.iter().map(lane).collect(), label: label.map(rect) }
-    });
-    let lines = lines.collect();
-    let layer_of = items.all.iter().take(rects.len()).map(|item| item.layer).collect();
-    Ok(Arranged { rects, layer_of, frames, lines, layers })
+    best
+}
+
+fn attempt(task: &Task, variant: Variant) -> Result<Attempt, NotArranged> {
+    let arranged = arranged(task, variant)?;
+    let ways = ways(task, &arranged);
+    let pairs = ways.iter().flat_map(|way| way.windows(2));
+    let length: f64 = pairs.map(|pair| (pair[0].x - pair[1].x).abs() + (pair[0].y - pair[1].y).abs()).sum();
+    let rects = || arranged.rects.iter().chain(arranged.frames.iter().map(|(_, rect)| rect));
+    let top = rects().map(|rect| rect.y).fold(f64::INFINITY, f64::min);
+    let height = rects().map(Rect::bottom).fold(f64::NEG_INFINITY, f64::max) - top;
+    Ok(Attempt { arranged, ways, cost: length * height })
 }

@@ -1,15 +1,13 @@
 //! A stack's graph as a picture: what is drawn, how it is laid out, and the formats it is written in.
 
+mod arranged;
 mod blocks;
 mod dot;
 mod geometry;
-mod items;
 mod layered;
 mod layout;
 mod mermaid;
 mod model;
-mod order;
-mod settle;
 mod svg;
 #[cfg(test)]
 mod tests;

@@ -66,7 +66,11 @@ pub fn render_svg(drawing: &Drawing) -> Result<String, TooLarge> {
     };
     let mut placed = Placed::default();
     placed.put(place(drawing, &sizes)?, Point { x: MARGIN, y: HEAD });
+    Ok(written(drawing, &placed, sign))
+}
 
+/// A drawing with its places; boxes leave room of a width for signs.
+pub fn written(drawing: &Drawing, placed: &Placed, sign: f64) -> String {
     let mut svg = Svg::default();
     for (group, frame) in &placed.frames {
         svg.frame(drawing, *group, frame);
@@ -86,9 +90,9 @@ pub fn render_svg(drawing: &Drawing) -> Result<String, TooLarge> {
     for route in &placed.routes {
         svg.label(drawing, route);
     }
-    let (width, height) = svg.legend(drawing, placed.height + MARGIN + LINE);
+    let (width, height) = svg.legend(drawing, placed, placed.height + MARGIN + LINE);
     let (width, height) = (placed.width.max(width) + MARGIN, height + MARGIN);
-    Ok(document(drawing, &svg.0, width, height))
+    document(drawing, &svg.0, width, height)
 }
 
 fn document(drawing: &Drawing, body: &str, width: f64, height: f64) -> String {
@@ -197,7 +201,7 @@ impl Svg {
     }
 
     /// What arrows and signs mean. Answers the right and lower end of it.
-    fn legend(&mut self, drawing: &Drawing, top: f64) -> (f64, f64) {
+    fn legend(&mut self, drawing: &Drawing, placed: &Placed, top: f64) -> (f64, f64) {
         let mut at = Point { x: MARGIN, y: top };
         let mut right = at.x;
         for (kind, delays, says) in [("waits", true, "waits for"), ("names", false, "names, without waiting")] {
@@ -218,6 +222,17 @@ impl Svg {
             self.text("sign", Point { x: at.x + 16.0, y: at.y + 1.0 }, sign, 0.0);
             self.0.push_str("</g>");
             right = right.max(self.entry(Point { x: at.x + 42.0, y: at.y }, &format!("{word} ({n})")));
+            at.y += LINE;
+        }
+        let missing = placed.unplaced.len();
+        let unplaced = (missing > 0).then(|| {
+            let arrows = count(missing, "arrow is", "arrows are");
+            format!("{arrows} missing: this layout failed, --format dot has all")
+        });
+        let unframed =
+            placed.is_unframed.then(|| "the layout found no place for the frames of some modules".to_owned());
+        for note in unplaced.into_iter().chain(unframed) {
+            right = right.max(self.entry(at, &note));
             at.y += LINE;
         }
         (right, at.y - LINE)

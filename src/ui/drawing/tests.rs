@@ -5,8 +5,11 @@ use s3stack_engine::address::{Address, ModulePath, ModuleStep};
 use xmlparser::{ElementEnd, Token, Tokenizer};
 
 use super::super::plan::Kind;
+use super::arranged::{NotArranged, guarded};
+use super::blocks::Blocks;
 use super::geometry::{Placed, Point, Rect, Sizes};
-use super::layout::{TooLarge, place};
+use super::layered::scattered;
+use super::layout::{Component, TooLarge, place};
 use super::model::{Edge, Group, Node, Status};
 use super::*;
 use crate::resources::testing;
@@ -358,4 +361,20 @@ fn modules_hold_their_services() {
         ]
     );
     assert_eq!(render_dot(&drawing).matches("subgraph").count(), 5);
+}
+
+#[test]
+fn a_panic_of_the_library_is_a_failure_that_a_picture_tells_of() {
+    assert_eq!(guarded(|| -> usize { panic!("in the library") }), Err(NotArranged::Failed));
+    assert_eq!(guarded(|| 1), Ok(1));
+    let two =
+        Drawing { groups: vec![group("s3", None)], nodes: vec![node("a", 0), node("b", 0)], ..Drawing::default() };
+    let drawing = Drawing { edges: vec![edge(0, 1)], ..two };
+    let component = Component { nodes: vec![0, 1], edges: vec![0] };
+    let placed = scattered(&Blocks::of(&drawing, &component), &sizes(&drawing, false));
+    assert_eq!((placed.nodes.len(), placed.unplaced.as_slice()), (2, [0].as_slice()));
+    assert!(!placed.nodes[0].1.overlaps(&placed.nodes[1].1));
+    let svg = svg::written(&drawing, &placed, 0.0);
+    well_formed(&svg);
+    assert!(svg.contains("1 arrow is missing"), "{svg}");
 }
