@@ -97,6 +97,8 @@ pub enum Command {
     /// Look at the state, or correct it.
     #[command(subcommand)]
     State(commands::state::Command),
+    /// Draw the resources of a stack and what names what.
+    Graph(commands::graph::Arguments),
     /// Remove the lease of a run that died.
     Unlock(commands::unlock::Arguments),
     /// The private AWS of --local.

@@ -17,6 +17,7 @@ pub async fn run(cli: Cli, ui: &mut Ui) -> Result<u8, Error> {
         Command::Destroy(arguments) => super::destroy::run(&global, arguments, ui).await,
         Command::Output(arguments) => super::output::run(&global, arguments, ui).await,
         Command::State(command) => super::state::run(&global, command, ui).await,
+        Command::Graph(arguments) => super::graph::run(&global, arguments, ui).await,
         Command::Unlock(arguments) => super::unlock::run(&global, arguments, ui).await,
         Command::Local(command) => super::local::run(&global, command, ui).await,
         Command::Console(arguments) => super::console::run(&global, arguments, ui).await,

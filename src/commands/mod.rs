@@ -8,6 +8,7 @@ pub mod docs;
 pub mod env;
 pub mod explain;
 pub mod fmt;
+pub mod graph;
 pub mod init;
 pub mod local;
 pub mod output;

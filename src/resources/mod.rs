@@ -17,7 +17,7 @@ pub mod statements;
 mod sweep;
 pub mod tags;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use s3stack_engine::resource::{Registry, ResourceType};
 

@@ -12,6 +12,7 @@ use s3stack_engine::state::{Instance, State};
 use s3stack_engine::value::{Map, Secret, Value};
 use serde_json::json;
 
+use super::drawing::{Drawing, render_dot, render_mermaid, render_svg};
 use super::explain::render_page;
 use super::plan::{PlanOptions, places, reasons, render_plan};
 use super::printer::{Answer, Format, Settings, Ui, Verbosity};
@@ -22,7 +23,9 @@ use super::text::{count, plain};
 use super::{json, values};
 use crate::aws::Observer;
 use crate::cli::{Cli, Command};
+use crate::commands::graph::PictureFormat;
 use crate::deployment::{Deployment, Planned};
+use crate::error::Error;
 use crate::explain::Page;
 
 impl Settings {
@@ -38,6 +41,7 @@ impl Settings {
                 | Command::Completions(_)
                 | Command::Schema(_)
                 | Command::Unlock(_)
+                | Command::Graph(_)
         );
         Self {
             colour: cli.global.color,
@@ -240,6 +244,23 @@ impl Ui {
             Format::Text => self.data(&render_instance(address, instance, &self.data_layout())),
             _ => self.document(&json!({"address": address, "instance": instance})),
         }
+    }
+
+    /// A stack's graph. It is data: what is said beside it is on standard error.
+    pub fn picture(&self, drawing: &Drawing, format: PictureFormat) -> Result<(), Error> {
+        if self.format() == Format::Document {
+            self.document(&drawing.document());
+            return Ok(());
+        }
+        let text = match format {
+            PictureFormat::Dot => render_dot(drawing),
+            PictureFormat::Mermaid => render_mermaid(drawing),
+            PictureFormat::Svg => render_svg(drawing).map_err(|error| {
+                Error::refused("S3S-L6", error.to_string(), "draw it with Graphviz: `s3stack graph --format dot`")
+            })?,
+        };
+        self.data(&text);
+        Ok(())
     }
 
     /// Ends all output; answers whether standard output got everything. A reader that went away wanted no more.

@@ -5,6 +5,7 @@
 
 mod commands;
 pub mod diagnostic;
+pub mod drawing;
 mod explain;
 pub mod json;
 mod markdown;

@@ -96,7 +96,8 @@ impl Kind {
         }
     }
 
-    fn sign(self) -> (&'static str, Role) {
+    /// The sign before its address, and the role that colours it.
+    pub(super) fn sign(self) -> (&'static str, Role) {
         match self {
             Self::Unchanged => ("·", Role::Faint),
             Self::Create => ("+", Role::Create),

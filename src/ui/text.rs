@@ -118,6 +118,18 @@ pub fn cut(text: &str, to: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{kept}…"))
 }
 
+/// The text, shortened to a width with an ellipsis in its middle: names differ at their ends.
+pub fn cut_middle(text: &str, to: usize) -> Cow<'_, str> {
+    let all = width(text);
+    if all <= to {
+        return Cow::Borrowed(text);
+    }
+    let kept = to.saturating_sub(1);
+    let (head, tail) = (kept.div_ceil(2), kept / 2);
+    let (head, tail): (String, String) = (text.chars().take(head).collect(), text.chars().skip(all - tail).collect());
+    Cow::Owned(format!("{head}…{tail}"))
+}
+
 /// Sentences, broken at blanks into lines of at most a width; longer words stand alone, and what stands in backticks is
 /// one word.
 pub fn wrap(text: &str, to: usize) -> Vec<String> {
@@ -202,6 +214,7 @@ mod tests {
     fn texts_are_cut_and_wrapped_at_the_width() {
         assert_eq!(cut("abcdef", 4), "abc…");
         assert_eq!(cut("äöü", 3), "äöü");
+        assert_eq!(["abcdef", "äöüßx", "ab"].map(|text| cut_middle(text, 4).into_owned()), ["ab…f", "äö…x", "ab"]);
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("a-very-long-word b", 4), ["a-very-long-word", "b"]);
         assert_eq!(wrap("run `s3stack apply` now", 12), ["run", "`s3stack apply`", "now"]);

@@ -8,6 +8,7 @@ mod backend;
 mod codes;
 mod commands;
 mod console;
+mod graph;
 mod local;
 mod reference;
 mod saved;

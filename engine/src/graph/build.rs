@@ -206,17 +206,20 @@ fn node(
         report(problems);
         Map::new()
     });
-    let mut waits_for = BTreeMap::new();
+    let (mut waits_for, mut names) = (BTreeMap::new(), BTreeMap::new());
     let mut binds = BTreeSet::new();
     for (other, paths) in evaluator.edges_of(address) {
         if paths.iter().any(|path| schema.names_principal(path)) {
             binds.insert(other.clone());
         }
-        if let Some(path) = paths.into_iter().find(|path| schema.delays(path)) {
-            waits_for.insert(other, path);
+        let delaying = paths.iter().position(|path| schema.delays(path));
+        if let Some(path) = paths.into_iter().nth(delaying.unwrap_or_default()) {
+            let kind = if delaying.is_some() { &mut waits_for } else { &mut names };
+            kind.insert(other, path);
         }
     }
     for other in awaited(evaluator, declared, address) {
+        names.remove(&other);
         waits_for.entry(other).or_insert_with(|| Path::of("depends_on"));
     }
     let name_given = descriptor.naming.is_some_and(|naming| {
@@ -292,6 +295,7 @@ fn node(
         account: declared.facts.account_id.clone(),
         region: if descriptor.global { String::new() } else { declared.facts.region.clone() },
         waits_for,
+        names,
         binds,
         contributors: contributors(world, address),
         protect: flag(&block.reserved.protect, "protect"),

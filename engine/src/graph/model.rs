@@ -37,6 +37,8 @@ pub struct Node {
     pub region: String,
     /// The resources that come before this one, and the property that says so.
     pub waits_for: BTreeMap<Address, Path>,
+    /// The resources that it names without waiting for them, and the first property that does.
+    pub names: BTreeMap<Address, Path>,
     /// The resources that this one binds itself to: made anew, they mean writing this again.
     pub binds: BTreeSet<Address>,
     /// The other resources whose wishes stand in a managed property, by its name: a log target's policy, say.

@@ -224,6 +224,7 @@ impl Stack {
             account: "000000000001".into(),
             region: "region-1".into(),
             waits_for,
+            names: BTreeMap::new(),
             binds: BTreeSet::new(),
             contributors: BTreeMap::new(),
             protect: false,

@@ -75,6 +75,7 @@ fn a_trusted_role_delays_and_binds_and_a_granted_one_does_neither() {
     let node = &graph.nodes[&Address::root("iam.role", "it")];
     let expected = [Address::root("iam.policy", "attached"), Address::root("iam.role", "trusted")];
     assert_eq!(node.waits_for.keys().cloned().collect::<Vec<_>>(), expected);
+    assert_eq!(node.names.keys().cloned().collect::<Vec<_>>(), [Address::root("iam.role", "granted")]);
     assert_eq!(node.binds.iter().cloned().collect::<Vec<_>>(), expected);
 }
 
