@@ -330,3 +330,22 @@ fn the_examples_are_stacks() {
         assert!(code == Some(0) && !text.contains("warning"), "{name}: {text}");
     }
 }
+
+#[test]
+fn the_language_as_the_readme_shows_it_is_a_stack() {
+    let readme = include_str!("../../README.md");
+    let (_, chapter) = readme.split_once("## The language").expect("the chapter");
+    let (_, rest) = chapter.split_once("```toml\n").expect("what it shows");
+    let (shown, _) = rest.split_once("```").expect("its end");
+    let folder = tempfile::tempdir().expect("a folder");
+    let module = folder.path().join("modules/site");
+    std::fs::create_dir_all(&module).expect("a folder");
+    let text = "[var.bucket]\ntype = 'ref(s3.bucket)'\n[output]\nurl = 'https://${var.bucket.name}'\n";
+    std::fs::write(module.join("module.toml"), text).expect("a file");
+    let stack = format!("[stack]\nname = 'readme'\nregion = 'us-east-1'\n{shown}");
+    std::fs::write(folder.path().join("stack.toml"), stack).expect("a file");
+    for environment in ["default", "prod"] {
+        let (code, text) = s3stack(&["validate", "--var", "domain=acme.example", "--env", environment], folder.path());
+        assert!(code == Some(0) && !text.contains("warning"), "{environment}: {text}");
+    }
+}
