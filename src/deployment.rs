@@ -37,7 +37,7 @@ mod accounts;
 mod remotes;
 mod stored;
 
-use accounts::Accounts;
+use accounts::{Accounts, Home};
 pub use stored::run_note;
 
 /// Before any was got into.
@@ -253,7 +253,7 @@ impl Deployment {
         let remembered = accounts::remembered(clients, &self.state, self.local).await?;
         let cloud = self.cloud.through(self.cloud.clients.clone());
         let (mut state, recovered) = self.recover(&cloud, keeper).await;
-        let before = state.region.clone();
+        let before = Home::of(&state);
         accounts.remember(remembered, &mut state, &self.cloud.facts);
         let mut known = Known::default();
         let mut notes = Diagnostics::default();
@@ -273,7 +273,7 @@ impl Deployment {
             if warnings.has_errors() && !destroy {
                 return Err(Error::Diagnostics(warnings));
             }
-            let moved = accounts::stays_in_its_region(before.as_deref(), &state, &graph, &self.cloud.facts);
+            let moved = accounts::stays_at_home(&before, &state, &graph, &self.cloud.facts);
             if moved.has_errors() && !destroy {
                 return Err(Error::Diagnostics(moved));
             }

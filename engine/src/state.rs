@@ -31,7 +31,10 @@ pub struct State {
     pub stack: String,
     /// The environment.
     pub environment: String,
-    /// The stack's own region when it was last applied: one that moves would leave its resources behind.
+    /// The stack's own account when it was last applied: one that moves would leave its resources behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The stack's own region then, for the same reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// How to get into the accounts that resources are in beside the stack's own, by id: their blocks may be gone.
@@ -204,6 +207,7 @@ impl State {
             write_id: String::new(),
             stack,
             environment,
+            account: None,
             region: None,
             accounts: BTreeMap::new(),
             instances: BTreeMap::new(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 use s3stack_engine::address::Address;
 use s3stack_engine::diagnostic::{Diagnostic, Diagnostics};
-use s3stack_engine::graph::Graph;
+use s3stack_engine::graph::{Graph, Node};
 use s3stack_engine::resource::{Account, Facts};
 use s3stack_engine::state::{Instance, SignIn, State};
 use sha2::{Digest as _, Sha256};
@@ -113,6 +113,7 @@ impl Accounts {
 
     /// Writes into a state what the next run must know even if the files no longer say it.
     pub fn remember(&self, remembered: BTreeMap<String, SignIn>, state: &mut State, facts: &Facts) {
+        state.account = Some(facts.account_id.clone());
         state.region = Some(facts.region.clone());
         state.accounts = remembered;
         // What the files say now wins.
@@ -120,36 +121,100 @@ impl Accounts {
     }
 }
 
-/// Says where resources would be made anew only because the stack's own region is another one than when it was applied:
-/// for a whole stack that is a mistake more often than a wish, and it would lose what is in them.
-pub fn stays_in_its_region(before: Option<&str>, state: &State, graph: &Graph, facts: &Facts) -> Diagnostics {
+/// Where a stack was when it was last applied.
+#[derive(Debug, Clone, Default)]
+pub struct Home {
+    account: Option<String>,
+    region: Option<String>,
+}
+
+impl Home {
+    /// What a state says of it.
+    pub fn of(state: &State) -> Self {
+        Self { account: state.account.clone(), region: state.region.clone() }
+    }
+}
+
+/// Says where resources would be made anew only because the stack's own account or region is another one than when it was
+/// applied: for a whole stack that is a mistake more often than a wish, and it would lose what is in them.
+pub fn stays_at_home(before: &Home, state: &State, graph: &Graph, facts: &Facts) -> Diagnostics {
     let mut found = Diagnostics::default();
-    let Some(before) = before.filter(|before| *before != facts.region) else { return found };
-    let left_behind = |(address, node): &(&Address, &s3stack_engine::graph::Node)| {
-        let from = node.moved_from.iter().find_map(|from| state.instances.get(from));
-        let instance = state.instances.get(*address).or(from);
-        node.region == facts.region && instance.is_some_and(|instance| instance.region == before)
-    };
-    let addresses: Vec<String> =
-        graph.nodes.iter().filter(left_behind).map(|(address, _)| address.to_string()).collect();
-    let (Some(first), count) = (addresses.first(), addresses.len()) else { return found };
-    let which = if count == 1 { first.clone() } else { format!("{first} and {} more", count - 1) };
-    let message =
-        format!("the stack was applied in {before}, and is to be in {} now: {which} would be replaced", facts.region);
-    found.push(
-        Diagnostic::error("S3S-G3", message)
-            .note("A state stays with the region that its resources are in; what is in them would be lost.")
-            .help(format!(
-                "put `region = \"{before}\"` back; to move it destroy it first, or make another environment; to move one \
-                 resource write `region` into its block"
-            )),
-    );
+    let places =
+        [("account", before.account.as_ref(), &facts.account_id), ("region", before.region.as_ref(), &facts.region)];
+    for (key, before, now) in places {
+        let Some(before) = before.filter(|before| *before != now) else { continue };
+        let of_node = |node: &Node| if key == "account" { node.account.clone() } else { node.region.clone() };
+        let of_instance = |one: &Instance| if key == "account" { one.account.clone() } else { one.region.clone() };
+        let left_behind = |(address, node): &(&Address, &Node)| {
+            let from = node.moved_from.iter().find_map(|from| state.instances.get(from));
+            let instance = state.instances.get(*address).or(from);
+            of_node(node) == *now && instance.is_some_and(|instance| of_instance(instance) == *before)
+        };
+        let left: Vec<String> =
+            graph.nodes.iter().filter(left_behind).map(|(address, _)| address.to_string()).collect();
+        let Some(first) = left.first() else { continue };
+        let which = if left.len() == 1 { first.clone() } else { format!("{first} and {} more", left.len() - 1) };
+        let place = if key == "account" { format!("account {before}") } else { before.clone() };
+        let message = format!("the stack was applied in {place}, and is to be in {now} now: {which} would be replaced");
+        let back = match key {
+            "account" => format!("use the credentials of account {before}, or put `account` of [env] back"),
+            _ => format!("put `region = \"{before}\"` back"),
+        };
+        let help = format!(
+            "{back}; to move the stack destroy it first, or make another environment; to move one resource write `{key}` \
+             into its block"
+        );
+        let note = "A state stays where its resources are; what is in them would be lost.";
+        found.push(Diagnostic::error("S3S-G3", message).note(note).help(help));
+    }
     found
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stack_that_would_leave_its_resources_behind_is_told() {
+        let mut state = State::new("l".into(), "s".into(), "default".into());
+        (state.account, state.region) = (Some("111122223333".into()), Some("eu-west-1".into()));
+        let (text, address) = ("[stack]\nname = \"s\"\n[logs.group.g]\n[iam.group.i]\n", "logs.group.g");
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("stack.toml"), text).unwrap();
+        let choices = project::Choices { path: folder.path().to_owned(), ..project::Choices::default() };
+        let (graph, _) = project::open(&choices).unwrap().rehearse();
+        for (address, node) in &graph.nodes {
+            let instance: Instance = serde_json::from_value(serde_json::json!({
+                "type": address.type_name, "physical_id": "x", "managed": {}, "attributes": {},
+                "account": "111122223333", "region": if node.region.is_empty() { "" } else { "eu-west-1" },
+            }))
+            .unwrap();
+            state.instances.insert(address.clone(), instance);
+        }
+        let facts = |account: &str, region: &str| Facts {
+            partition: "aws".into(),
+            account_id: account.into(),
+            region: region.into(),
+            stack: "s".into(),
+            environment: "default".into(),
+        };
+        let told = |facts: &Facts| {
+            let mut graph = graph.clone();
+            for node in graph.nodes.values_mut() {
+                node.account.clone_from(&facts.account_id);
+                if !node.region.is_empty() {
+                    node.region.clone_from(&facts.region);
+                }
+            }
+            let found = stays_at_home(&Home::of(&state), &state, &graph, facts);
+            found.0.into_iter().map(|one| one.message).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&facts("111122223333", "eu-west-1")), [""; 0]);
+        let moved = told(&facts("111122223333", "eu-west-2"));
+        assert!(moved.len() == 1 && moved[0].contains(address) && moved[0].contains("eu-west-1"), "{moved:?}");
+        let moved = told(&facts("444455556666", "eu-west-1"));
+        assert!(moved.len() == 1 && moved[0].contains("iam.group.i and 1 more"), "{moved:?}");
+    }
 
     #[test]
     fn accounts_of_the_private_aws_are_apart() {
