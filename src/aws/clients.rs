@@ -253,7 +253,7 @@ impl Clients {
     /// Who the caller is by other credentials.
     pub(super) async fn identity_by(&self, sdk: &SdkConfig) -> Result<Caller, Fault> {
         const GET_CALLER_IDENTITY: Operation = Operation::read("sts", "GetCallerIdentity");
-        let region = sdk.region().map(ToString::to_string);
+        let region = sdk.region().map(ToString::to_string).filter(|region| !region.is_empty());
         let target = Target { account: None, region: region.map_or_else(|| self.region().map(str::to_owned), Ok)? };
         let session = Session { clients: self.clone(), target, place: Place::new(sdk.clone()) };
         let answer = session.call(GET_CALLER_IDENTITY, || session.sts().get_caller_identity().send()).await?;
