@@ -197,7 +197,7 @@ impl Deployment {
             stack: project.settings.name.clone(),
             environment: project.environment.clone(),
         };
-        let store = remotes::store(&project, &facts.region, &clients, reach).await?;
+        let store = stored::store(&project, &facts.region, &clients, reach).await?;
         let (state, condition) = stored::read_state(&project, store.as_ref(), local, reading).await?;
         accounts::knows_the_way(&state, &facts)?;
         if !project.problems.0.is_empty() && condition == Condition::Absent {
@@ -545,7 +545,7 @@ async fn clients(project: &Project, reach: &Reach) -> Result<Clients, Error> {
 
 /// The state of a stack, if it is on this machine: for who asks nothing of AWS.
 pub async fn state_at_hand(project: &Project, local: bool) -> Result<Option<State>, Error> {
-    let Some(store) = remotes::at_hand(project, local) else { return Ok(None) };
+    let Some(store) = stored::at_hand(project, local) else { return Ok(None) };
     let (state, _) = stored::read_state(project, &store, local, Reading::Strict).await?;
     Ok(Some(state))
 }

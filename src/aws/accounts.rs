@@ -11,7 +11,7 @@ use super::clients::{Caller, Clients, ClientsError, Session, Settings, Target, f
 
 /// An account that the clients can call.
 #[derive(Debug, Clone)]
-pub(super) struct Home {
+pub(super) struct SignedIn {
     /// Credentials and everything else.
     pub sdk: SdkConfig,
     /// Who the caller is there.
@@ -38,7 +38,7 @@ impl Clients {
             );
             return Err(Fault::local(FaultKind::Invalid, "account", message));
         }
-        self.add_home(Home { sdk, caller: caller.clone() });
+        self.add_account(SignedIn { sdk, caller: caller.clone() });
         Ok(caller)
     }
 
@@ -47,7 +47,7 @@ impl Clients {
     /// # Errors
     /// If the account is none that was signed in to, or no region is set.
     pub fn global(&self, account: &str) -> Result<Session, Fault> {
-        let region = self.home_region(account).map_or_else(|| self.region().map(str::to_owned), Ok)?;
+        let region = self.region_of(account).map_or_else(|| self.region().map(str::to_owned), Ok)?;
         self.session(&Target { account: Some(account.to_owned()), region })
     }
 

@@ -23,7 +23,7 @@ use s3stack_engine::plan::reread::SETTLES_WITHIN;
 use s3stack_engine::state::SignIn;
 use tokio::sync::{OnceCell, watch};
 
-use super::accounts::{self, Home};
+use super::accounts::{self, SignedIn};
 use super::call::Gate;
 use super::endpoint::{global_region, host, needs_path_style, s3_endpoint};
 use super::http::{BundleError, client, read_bundle};
@@ -110,7 +110,7 @@ struct Shared {
     stop: watch::Sender<bool>,
     places: Mutex<HashMap<Target, Arc<Place>>>,
     /// The accounts beside the caller's own, by id.
-    homes: Mutex<HashMap<String, Home>>,
+    signed_in: Mutex<HashMap<String, SignedIn>>,
     limiters: Mutex<HashMap<LimiterKey, Limiter>>,
     caller: OnceCell<Caller>,
 }
@@ -178,7 +178,7 @@ impl Clients {
                 log: Arc::new(CallLog::new(settings.observer)),
                 stop: watch::Sender::new(false),
                 places: Mutex::default(),
-                homes: Mutex::default(),
+                signed_in: Mutex::default(),
                 limiters: Mutex::default(),
                 caller: OnceCell::new(),
             }),
@@ -222,7 +222,7 @@ impl Clients {
         let own = self.shared.caller.get().map(|caller| caller.account_id.as_str());
         let (account, sdk) = match &target.account {
             Some(account) if own != Some(account.as_str()) => {
-                let home = lock(&self.shared.homes).get(account).cloned().ok_or_else(|| {
+                let home = lock(&self.shared.signed_in).get(account).cloned().ok_or_else(|| {
                     // Calling with the wrong account's credentials would read and write the wrong things.
                     let message = format!("account {account} is not the one of the credentials in use");
                     Fault::local(FaultKind::Invalid, "account", message)
@@ -239,7 +239,7 @@ impl Clients {
     /// Who the caller is in an account: the own one, or one that was signed in to.
     pub fn caller_in(&self, account: &str) -> Option<Caller> {
         let own = self.shared.caller.get().filter(|caller| caller.account_id == account).cloned();
-        own.or_else(|| lock(&self.shared.homes).get(account).map(|home| home.caller.clone()))
+        own.or_else(|| lock(&self.shared.signed_in).get(account).map(|home| home.caller.clone()))
     }
 
     /// Who the caller is, asked of STS once.
@@ -271,12 +271,12 @@ impl Clients {
     }
 
     /// The region that the credentials of an account that was signed in to came with.
-    pub(super) fn home_region(&self, account: &str) -> Option<String> {
-        lock(&self.shared.homes).get(account)?.sdk.region().map(ToString::to_string)
+    pub(super) fn region_of(&self, account: &str) -> Option<String> {
+        lock(&self.shared.signed_in).get(account)?.sdk.region().map(ToString::to_string)
     }
 
-    pub(super) fn add_home(&self, home: Home) {
-        lock(&self.shared.homes).insert(home.caller.account_id.clone(), home);
+    pub(super) fn add_account(&self, account: SignedIn) {
+        lock(&self.shared.signed_in).insert(account.caller.account_id.clone(), account);
     }
 
     /// What has been called so far.

@@ -1,7 +1,6 @@
 //! The outputs of other stacks, from their states as they were written last.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -9,55 +8,12 @@ use s3stack_engine::diagnostic::{Diagnostic, Diagnostics, Span};
 use s3stack_engine::state::State;
 use s3stack_engine::value::Map;
 
-use super::{Reach, clients, private_folder};
+use super::stored::{InBucket, store};
+use super::{Reach, clients};
 use crate::aws::Clients;
-use crate::backend::file::FileStore;
-use crate::backend::s3::S3Store;
 use crate::backend::{Document, Store};
 use crate::error::Error;
 use crate::project::{self, Backend, Choices, Project, Remote};
-
-/// The folder that a stack's state is in, where it is in one.
-fn state_folder(project: &Project, local: bool) -> PathBuf {
-    let own = private_folder(&project.folder);
-    let root = match &project.settings.backend {
-        Backend::File { path } if !local => {
-            path.as_ref().map_or_else(|| own.join("state"), |path| project.folder.join(path))
-        }
-        Backend::File { .. } | Backend::S3 { .. } => own.join("local/state"),
-    };
-    root.join(&project.environment)
-}
-
-/// Where a stack keeps its state, if that is on this machine.
-pub fn at_hand(project: &Project, local: bool) -> Option<FileStore> {
-    let elsewhere = !local && matches!(project.settings.backend, Backend::S3 { .. });
-    (!elsewhere).then(|| FileStore::new(state_folder(project, local)))
-}
-
-/// Where a stack keeps its state.
-///
-/// # Errors
-/// If no clients can be made for it.
-pub async fn store(project: &Project, region: &str, clients: &Clients, reach: &Reach) -> Result<Arc<dyn Store>, Error> {
-    match &project.settings.backend {
-        Backend::File { .. } => Ok(Arc::new(FileStore::new(state_folder(project, reach.is_local())))),
-        Backend::S3 { .. } if reach.is_local() => Ok(Arc::new(FileStore::new(state_folder(project, true)))),
-        Backend::S3 { bucket, key, region: there, profile } => {
-            let apart = there.is_some() || profile.is_some();
-            let clients = if apart {
-                let mut settings = reach.settings(there.clone().or_else(|| Some(region.to_owned())));
-                settings.profile.clone_from(profile);
-                Clients::load(settings).await?
-            } else {
-                clients.clone()
-            };
-            let session = clients.home().map_err(Error::fault("reaching the backend"))?;
-            let key = key.as_deref().unwrap_or(&project.settings.name);
-            Ok(Arc::new(S3Store::new(session.s3().clone(), bucket, &format!("{key}/{}", project.environment))))
-        }
-    }
-}
 
 /// Reads the outputs of all remotes of a stack; what is wrong with any is told at once. The warnings say which may change.
 ///
@@ -176,15 +132,7 @@ async fn by_key(
     };
     let region = remote.region.clone().or(region);
     let profile = remote.profile.clone().or(profile);
-    let clients = if region.is_some() || profile.is_some() {
-        let mut settings = reach.settings(region.or_else(|| Some(here.to_owned())));
-        settings.profile = profile;
-        Clients::load(settings).await?
-    } else {
-        own.clone()
-    };
-    let session = clients.home().map_err(Error::fault("reaching the backend"))?;
-    let environment = remote.environment.as_ref().unwrap_or(&project.environment);
     let key = remote.key.as_deref().unwrap_or_default();
-    Ok(Arc::new(S3Store::new(session.s3().clone(), &bucket, &format!("{key}/{environment}"))))
+    let place = InBucket { bucket: &bucket, key, region: region.as_deref(), profile: profile.as_deref() };
+    place.store(remote.environment.as_ref().unwrap_or(&project.environment), here, own, reach).await
 }

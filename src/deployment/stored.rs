@@ -1,12 +1,86 @@
-//! The state as it is stored, and what is said of one that is another stack's or has a run.
+//! Where a stack keeps its state, the state as it is stored there, and what is said of one that is another stack's or has a run.
+
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use s3stack_engine::diagnostic::Diagnostic;
 use s3stack_engine::state::{State, StateError};
 
-use super::Reading;
+use super::{Reach, Reading, private_folder};
+use crate::aws::Clients;
+use crate::backend::file::FileStore;
+use crate::backend::s3::S3Store;
 use crate::backend::{Condition, Document, Store, StoreError};
 use crate::error::Error;
-use crate::project::Project;
+use crate::project::{Backend, Project};
+
+/// The folder that a stack's state is in, where it is in one.
+fn state_folder(project: &Project, local: bool) -> PathBuf {
+    let own = private_folder(&project.folder);
+    let root = match &project.settings.backend {
+        Backend::File { path } if !local => {
+            path.as_ref().map_or_else(|| own.join("state"), |path| project.folder.join(path))
+        }
+        Backend::File { .. } | Backend::S3 { .. } => own.join("local/state"),
+    };
+    root.join(&project.environment)
+}
+
+/// Where a stack keeps its state, if that is on this machine.
+pub fn at_hand(project: &Project, local: bool) -> Option<FileStore> {
+    let elsewhere = !local && matches!(project.settings.backend, Backend::S3 { .. });
+    (!elsewhere).then(|| FileStore::new(state_folder(project, local)))
+}
+
+/// Where a stack keeps its state.
+///
+/// # Errors
+/// If no clients can be made for it.
+pub async fn store(project: &Project, region: &str, clients: &Clients, reach: &Reach) -> Result<Arc<dyn Store>, Error> {
+    match &project.settings.backend {
+        Backend::File { .. } => Ok(Arc::new(FileStore::new(state_folder(project, reach.is_local())))),
+        Backend::S3 { .. } if reach.is_local() => Ok(Arc::new(FileStore::new(state_folder(project, true)))),
+        Backend::S3 { bucket, key, region: there, profile } => {
+            let key = key.as_deref().unwrap_or(&project.settings.name);
+            let place = InBucket { bucket, key, region: there.as_deref(), profile: profile.as_deref() };
+            place.store(&project.environment, region, clients, reach).await
+        }
+    }
+}
+
+/// Where in a bucket a state is, and how the bucket is reached.
+pub struct InBucket<'a> {
+    pub bucket: &'a str,
+    pub key: &'a str,
+    /// The bucket's region, where it is not that of the stack at hand.
+    pub region: Option<&'a str>,
+    /// The profile that may use it, where it is not the one at hand.
+    pub profile: Option<&'a str>,
+}
+
+impl InBucket<'_> {
+    /// The state of an environment there; `here` is the region of the stack at hand, and `own` its clients.
+    ///
+    /// # Errors
+    /// If no clients can be made for it.
+    pub async fn store(
+        &self,
+        environment: &str,
+        here: &str,
+        own: &Clients,
+        reach: &Reach,
+    ) -> Result<Arc<dyn Store>, Error> {
+        let clients = if self.region.is_some() || self.profile.is_some() {
+            let mut settings = reach.settings(Some(self.region.unwrap_or(here).to_owned()));
+            settings.profile = self.profile.map(str::to_owned);
+            Clients::load(settings).await?
+        } else {
+            own.clone()
+        };
+        let session = clients.home().map_err(Error::fault("reaching the backend"))?;
+        Ok(Arc::new(S3Store::new(session.s3().clone(), self.bucket, &format!("{}/{environment}", self.key))))
+    }
+}
 
 /// The state of a stack, and what the next write of it is bound to.
 ///

@@ -45,7 +45,7 @@ pub fn declare(evaluator: &mut Evaluator<'_>) {
         // A `for_each` may go over what was looked up.
         let sought = Search { evaluator, frame: next, found: Found::default() }.lookups();
         evaluator.sought.extend(sought);
-        let Found { declared, modules, .. } = Search { evaluator, frame: next, found: Found::default() }.run();
+        let Found { declared, modules } = Search { evaluator, frame: next, found: Found::default() }.run();
         evaluator.declared.extend(declared);
         for (name, uses) in modules {
             let made = evaluator.add_frames(next, uses);
@@ -97,9 +97,11 @@ impl<'a> Evaluator<'a> {
 #[derive(Default)]
 struct Found<'a> {
     declared: BTreeMap<Address, Declared<'a>>,
-    sought: BTreeMap<Address, Sought<'a>>,
     modules: Vec<(&'a str, Wanted<'a>)>,
 }
+
+/// One instance of a block: its address, where it is, and which of several.
+type Placed = (Address, Rc<Facts>, Option<Rc<Each>>);
 
 /// Looks through one frame.
 struct Search<'e, 'a> {
@@ -121,7 +123,6 @@ impl<'a> Search<'_, 'a> {
     fn run(mut self) -> Found<'a> {
         let Some(frame) = self.evaluator.frames.get(self.frame) else { return self.found };
         let stack = frame.stack;
-        let path = frame.path.clone();
         for (address, block) in &stack.blocks {
             let reserved = &block.reserved;
             let deciding = Deciding {
@@ -131,11 +132,8 @@ impl<'a> Search<'_, 'a> {
                 account: reserved.account.as_ref(),
                 region: reserved.region.as_ref(),
             };
-            let Some(uses) = self.uses(&deciding) else { return self.found };
-            let outer = address.within(&path);
-            for each in uses {
-                let facts = self.facts(&deciding, each.as_ref());
-                let address = each.as_ref().map_or_else(|| outer.clone(), |each| instance(&outer, &each.key));
+            let Some(places) = self.placed(address, &deciding) else { return self.found };
+            for (address, facts, each) in places {
                 self.found.declared.insert(address, Declared { block, frame: self.frame, facts, each });
             }
         }
@@ -149,11 +147,10 @@ impl<'a> Search<'_, 'a> {
         self.found
     }
 
-    fn lookups(mut self) -> BTreeMap<Address, Sought<'a>> {
-        let Some(frame) = self.evaluator.frames.get(self.frame) else { return self.found.sought };
-        let stack = frame.stack;
-        let path = frame.path.clone();
-        for (address, block) in &stack.lookups {
+    fn lookups(self) -> BTreeMap<Address, Sought<'a>> {
+        let mut sought = BTreeMap::new();
+        let Some(frame) = self.evaluator.frames.get(self.frame) else { return sought };
+        for (address, block) in &frame.stack.lookups {
             let deciding = Deciding {
                 target: Target::Resource(address.clone()),
                 for_each: block.for_each.as_ref(),
@@ -161,15 +158,24 @@ impl<'a> Search<'_, 'a> {
                 account: block.account.as_ref(),
                 region: block.region.as_ref(),
             };
-            let Some(uses) = self.uses(&deciding) else { return self.found.sought };
-            let outer = address.within(&path);
-            for each in uses {
-                let facts = self.facts(&deciding, each.as_ref());
-                let address = each.as_ref().map_or_else(|| outer.clone(), |each| instance(&outer, &each.key));
-                self.found.sought.insert(address, Sought { block, frame: self.frame, facts, each });
+            let Some(places) = self.placed(address, &deciding) else { break };
+            for (address, facts, each) in places {
+                sought.insert(address, Sought { block, frame: self.frame, facts, each });
             }
         }
-        self.found.sought
+        sought
+    }
+
+    /// The address of each instance of a block, where it is, and which of several. None when there are too many of
+    /// everything.
+    fn placed(&self, local: &Address, deciding: &Deciding<'a>) -> Option<Vec<Placed>> {
+        let path = &self.evaluator.frames.get(self.frame)?.path;
+        let outer = local.within(path);
+        let placed = self.uses(deciding)?.into_iter().map(|each| {
+            let address = each.as_ref().map_or_else(|| outer.clone(), |each| instance(&outer, &each.key));
+            (address, self.facts(deciding, each.as_ref()), each)
+        });
+        Some(placed.collect())
     }
 
     fn module(&self, block: &'a ModuleBlock) -> Option<Wanted<'a>> {
